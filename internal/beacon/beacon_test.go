@@ -1,0 +1,199 @@
+package beacon_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vitascope/vitascope/internal/beacon"
+)
+
+type sample struct {
+	File string      `json:"file"`
+	Code beacon.Code `json:"code"`
+}
+
+func samples(t testing.TB) []sample {
+	t.Helper()
+	var all []sample
+	readJSON(t, "index.json", &all)
+	return all
+}
+
+func readJSON(t testing.TB, name string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, into))
+}
+
+func codeOf(err error) beacon.Code {
+	if e, ok := errors.AsType[*beacon.Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+func TestSamplesAreAcceptedOrRefusedAsTheIndexSays(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*-*.json")
+	require.NoError(t, err)
+	require.Len(t, files, len(samples(t)), "samples in testdata and in index.json")
+	for _, s := range samples(t) {
+		t.Run(s.File, func(t *testing.T) {
+			t.Parallel()
+			body, err := os.ReadFile(filepath.Join("testdata", s.File))
+			require.NoError(t, err)
+			b, err := beacon.Decode(body)
+			if s.Code != "" {
+				require.Equal(t, s.Code, codeOf(err), "got %v", err)
+				return
+			}
+			require.NoError(t, err)
+			require.NotEmpty(t, b.Events)
+			require.True(t, strings.HasPrefix(s.File, "valid-"))
+		})
+	}
+}
+
+func TestClampKeepsMediaTimeInsideAndMovesTimesToTheServersClock(t *testing.T) {
+	t.Parallel()
+	body, err := os.ReadFile("testdata/valid-past-the-end.json")
+	require.NoError(t, err)
+	b, err := beacon.Decode(body)
+	require.NoError(t, err)
+	received := time.UnixMilli(b.SentAtMS).Add(3 * time.Hour) // the viewer's clock is 3 h behind
+	b.Clamp(time.Minute, received)
+	require.Len(t, b.Events, 2, "the interval past the end is gone")
+	require.Equal(t, beacon.Event{Kind: beacon.KindWatch, AtMS: received.UnixMilli() - 200, FromMS: 59000, ToMS: 60000, Rate: 1}, b.Events[0])
+	require.Equal(t, beacon.Event{Kind: beacon.KindEnd, AtMS: received.UnixMilli() - 10000, PosMS: 60000}, b.Events[1])
+}
+
+func TestClampBoundsTimesAndCutsPageStrings(t *testing.T) {
+	t.Parallel()
+	sent := time.UnixMilli(1790000000000)
+	b := &beacon.Batch{
+		SentAtMS: sent.UnixMilli(),
+		Page:     &beacon.Page{URL: strings.Repeat("é", 2000), UTMSource: strings.Repeat("x", 300)},
+		Events: []beacon.Event{
+			{Kind: beacon.KindLoad, AtMS: sent.Add(-48 * time.Hour).UnixMilli()},
+			{Kind: beacon.KindLoad, AtMS: sent.Add(time.Hour).UnixMilli()},
+		},
+	}
+	b.Clamp(time.Minute, sent)
+	require.Equal(t, sent.Add(-beacon.MaxAge).UnixMilli(), b.Events[0].AtMS)
+	require.Equal(t, sent.UnixMilli(), b.Events[1].AtMS)
+	require.Equal(t, strings.Repeat("é", 1024), b.Page.URL)
+	require.Len(t, b.Page.UTMSource, beacon.MaxTextLen)
+}
+
+func TestViewTokens(t *testing.T) {
+	t.Parallel()
+	key, now := []byte("0123456789abcdef0123456789abcdef"), time.Unix(1790000000, 0)
+	want := beacon.Claims{
+		Account: "account001", Media: "media00001", View: "0199b0a0-0000-7000-8000-000000000000",
+		Generation: 2, Duration: 60123 * time.Millisecond, IssuedAt: now, ExpiresAt: now.Add(beacon.TokenLife),
+	}
+	token, err := beacon.SignViewToken(key, want)
+	require.NoError(t, err)
+	got, err := beacon.VerifyViewToken(key, token, now.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+
+	_, err = beacon.VerifyViewToken(key, token, now.Add(beacon.TokenLife+time.Second))
+	require.Equal(t, beacon.CodeTokenExpired, codeOf(err))
+	_, err = beacon.VerifyViewToken([]byte("another key, just as long as that"), token, now)
+	require.Equal(t, beacon.CodeTokenInvalid, codeOf(err))
+	for i := range token { // any changed character is refused
+		other := []byte(token)
+		other[i] ^= 1
+		_, err = beacon.VerifyViewToken(key, string(other), now)
+		require.Error(t, err, "character %d", i)
+	}
+	none := "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + strings.Split(token, ".")[1] + "."
+	_, err = beacon.VerifyViewToken(key, none, now)
+	require.Equal(t, beacon.CodeTokenInvalid, codeOf(err))
+	_, err = beacon.SignViewToken(key, beacon.Claims{Account: "a", Media: "m", View: "v"})
+	require.Error(t, err)
+}
+
+func TestRecordsReadBackAsWritten(t *testing.T) {
+	t.Parallel()
+	r := &beacon.Record{
+		V: 1, Account: "account001", Media: "media00001", View: "view", Seq: 3, ReceivedAtMS: 1790000000000, DurationMS: 60000,
+		Page: &beacon.Page{URL: "https://shop.example/"}, Device: "desktop",
+		Events: []beacon.Event{{Kind: beacon.KindWatch, AtMS: 1790000000000, FromMS: 0, ToMS: 1000, Rate: 1, Repeat: true}},
+	}
+	value, err := beacon.EncodeRecord(r)
+	require.NoError(t, err)
+	got, err := beacon.DecodeRecord(value)
+	require.NoError(t, err)
+	require.Equal(t, r, got)
+	for name, poison := range map[string]string{
+		"not JSON":          "\x00\xff",
+		"another version":   strings.Replace(string(value), `"v":1`, `"v":9`, 1),
+		"no view":           strings.Replace(string(value), `"view":"view"`, `"view":""`, 1),
+		"no duration":       strings.Replace(string(value), `"dur_ms":60000`, `"dur_ms":0`, 1),
+		"past the end":      strings.Replace(string(value), `"to_ms":1000`, `"to_ms":60001`, 1),
+		"an unknown kind":   strings.Replace(string(value), `"k":"watch"`, `"k":"x"`, 1),
+		"backward interval": strings.Replace(string(value), `"to_ms":1000`, `"to_ms":0`, 1),
+	} {
+		_, err := beacon.DecodeRecord([]byte(poison))
+		require.ErrorIs(t, err, beacon.ErrRecord, name)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, s := range samples(f) {
+		body, err := os.ReadFile(filepath.Join("testdata", s.File))
+		require.NoError(f, err)
+		if len(body) < 8<<10 {
+			f.Add(body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b, err := beacon.Decode(body)
+		if err != nil {
+			require.NotEmpty(t, codeOf(err))
+			return
+		}
+		again, err := json.Marshal(b)
+		require.NoError(t, err)
+		if len(again) <= beacon.MaxBody { // escapes can make it longer
+			same, err := beacon.Decode(again)
+			require.NoError(t, err)
+			require.Equal(t, b.Events, same.Events)
+		}
+		received := time.UnixMilli(1790000000000)
+		b.Clamp(time.Minute, received)
+		for _, e := range b.Events {
+			require.LessOrEqual(t, max(e.PosMS, e.FromMS, e.ToMS), int64(60000))
+			require.LessOrEqual(t, e.AtMS, received.UnixMilli())
+			if e.Kind == beacon.KindWatch {
+				require.Less(t, e.FromMS, e.ToMS)
+			}
+		}
+		value, err := beacon.EncodeRecord(&beacon.Record{V: 1, Account: "a", Media: "m", View: "v", Seq: b.Seq,
+			ReceivedAtMS: received.UnixMilli(), DurationMS: 60000, Page: b.Page, Events: b.Events})
+		require.NoError(t, err)
+		_, err = beacon.DecodeRecord(value)
+		require.NoError(t, err)
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	body, err := os.ReadFile("testdata/valid-first-batch.json")
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := beacon.Decode(body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package beacon
+
+import "time"
+
+// MaxAge is how long before its arrival an event may claim to have happened;
+// older claims are moved to that edge. It is the life of a view token.
+const MaxAge = 24 * time.Hour
+
+// Clamp brings a decoded batch within bounds, in place: media times into
+// [0, duration], intervals that are left empty removed, event times moved from
+// the viewer's clock onto the server's (the difference between sent_at_ms and
+// received) and into [received - MaxAge, received], page strings cut to length.
+// It panics if duration is not positive.
+func (b *Batch) Clamp(duration time.Duration, received time.Time) {
+	dur := duration.Milliseconds()
+	if dur <= 0 {
+		panic("beacon: Clamp needs a positive duration")
+	}
+	now := received.UnixMilli()
+	skew := now - b.SentAtMS
+	kept := b.Events[:0]
+	for _, e := range b.Events {
+		e.AtMS = min(max(e.AtMS+skew, now-MaxAge.Milliseconds()), now)
+		e.PosMS, e.FromMS, e.ToMS = min(e.PosMS, dur), min(e.FromMS, dur), min(e.ToMS, dur)
+		if e.Kind == KindWatch && e.FromMS >= e.ToMS {
+			continue
+		}
+		kept = append(kept, e)
+	}
+	clear(b.Events[len(kept):])
+	b.Events = kept
+	if p := b.Page; p != nil {
+		p.URL, p.Referrer = cut(p.URL, MaxURLLen), cut(p.Referrer, MaxURLLen)
+		p.UTMSource, p.UTMMedium, p.UTMCampaign = cut(p.UTMSource, MaxTextLen), cut(p.UTMMedium, MaxTextLen), cut(p.UTMCampaign, MaxTextLen)
+		p.Language = cut(p.Language, MaxLanguageLen)
+	}
+}

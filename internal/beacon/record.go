@@ -1,0 +1,73 @@
+package beacon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Record is what the event log carries for one accepted batch: checked,
+// clamped, enriched. Its key in the log is the view, so that repeats of a
+// batch meet in one partition. It holds no address of the viewer.
+type Record struct {
+	V            int     `json:"v"`
+	Account      string  `json:"account"`
+	Media        string  `json:"media"`
+	View         string  `json:"view"`
+	Seq          int64   `json:"seq"`
+	ReceivedAtMS int64   `json:"received_at_ms"`
+	Visitor      string  `json:"visitor,omitempty"` // pseudonym of the day; empty when the viewer opted out
+	Page         *Page   `json:"page,omitempty"`
+	Country      string  `json:"country,omitempty"` // ISO 3166-1 alpha-2
+	Device       string  `json:"device,omitempty"`  // desktop, mobile, tablet, tv, bot
+	Browser      string  `json:"browser,omitempty"`
+	OS           string  `json:"os,omitempty"`
+	Bot          bool    `json:"bot,omitempty"`
+	DurationMS   int64   `json:"dur_ms"`
+	Events       []Event `json:"events"` // times on the server's clock
+}
+
+// ErrRecord is matched by every error of DecodeRecord.
+var ErrRecord = errors.New("not a beacon record")
+
+// EncodeRecord returns r as the event log stores it.
+func EncodeRecord(r *Record) ([]byte, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode beacon record: %w", err)
+	}
+	return b, nil
+}
+
+// DecodeRecord reads what EncodeRecord wrote. What others may have put into
+// the topic is refused with an error that matches [ErrRecord].
+func DecodeRecord(value []byte) (*Record, error) {
+	var r Record
+	if err := json.Unmarshal(value, &r); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrRecord, err)
+	}
+	switch {
+	case r.V != Version:
+		return nil, fmt.Errorf("%w: version %d", ErrRecord, r.V)
+	case r.Account == "" || r.Media == "" || r.View == "":
+		return nil, fmt.Errorf("%w: account, media or view is missing", ErrRecord)
+	case r.Seq < 0 || r.Seq > MaxSeq:
+		return nil, fmt.Errorf("%w: seq %d", ErrRecord, r.Seq)
+	case r.DurationMS <= 0 || r.DurationMS > MaxMediaMS:
+		return nil, fmt.Errorf("%w: duration %d ms", ErrRecord, r.DurationMS)
+	case badTime(r.ReceivedAtMS):
+		return nil, fmt.Errorf("%w: received_at_ms %d", ErrRecord, r.ReceivedAtMS)
+	case len(r.Events) > MaxEvents:
+		return nil, fmt.Errorf("%w: %d events", ErrRecord, len(r.Events))
+	}
+	for i := range r.Events {
+		e := &r.Events[i]
+		if err := e.check(i); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRecord, err)
+		}
+		if e.PosMS > r.DurationMS || e.FromMS > r.DurationMS || e.ToMS > r.DurationMS {
+			return nil, fmt.Errorf("%w: event %d is past the end of the media", ErrRecord, i)
+		}
+	}
+	return &r, nil
+}

@@ -1,0 +1,78 @@
+package beacon
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Audience is the aud claim of view tokens.
+const Audience = "beacon"
+
+// TokenLife is how long a view token is valid.
+const TokenLife = 24 * time.Hour
+
+// Claims is what a view token asserts: whose media, which playback of it, and
+// the facts collect clamps with.
+type Claims struct {
+	Account    string
+	Media      string
+	View       string // UUIDv7
+	Generation int
+	Duration   time.Duration // of the media, millisecond precision, positive
+	IssuedAt   time.Time
+	ExpiresAt  time.Time
+}
+
+type wireClaims struct {
+	Account    string `json:"acc"`
+	Generation int    `json:"gen"`
+	DurationMS int64  `json:"dur"`
+	jwt.RegisteredClaims
+}
+
+// SignViewToken returns c as a JWT signed with HS256.
+func SignViewToken(key []byte, c Claims) (string, error) {
+	if c.Account == "" || c.Media == "" || c.View == "" || c.Duration < time.Millisecond {
+		return "", errors.New("sign view token: account, media, view and a positive duration are needed")
+	}
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, wireClaims{
+		Account: c.Account, Generation: c.Generation, DurationMS: c.Duration.Milliseconds(),
+		RegisteredClaims: jwt.RegisteredClaims{
+			Subject: c.Media, ID: c.View, Audience: jwt.ClaimStrings{Audience},
+			IssuedAt: jwt.NewNumericDate(c.IssuedAt), ExpiresAt: jwt.NewNumericDate(c.ExpiresAt),
+		},
+	}).SignedString(key)
+	if err != nil {
+		return "", fmt.Errorf("sign view token: %w", err)
+	}
+	return signed, nil
+}
+
+// VerifyViewToken checks signature, algorithm, audience and expiry at now. The
+// error is an [*Error] with [CodeTokenExpired] or [CodeTokenInvalid].
+func VerifyViewToken(key []byte, token string, now time.Time) (Claims, error) {
+	var w wireClaims
+	_, err := jwt.ParseWithClaims(token, &w, func(*jwt.Token) (any, error) { return key, nil },
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithAudience(Audience),
+		jwt.WithExpirationRequired(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(func() time.Time { return now }))
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return Claims{}, refuse(CodeTokenExpired, "the view token has expired")
+	case err != nil:
+		return Claims{}, refuse(CodeTokenInvalid, "the view token is not one of ours")
+	}
+	c := Claims{
+		Account: w.Account, Media: w.Subject, View: w.ID, Generation: w.Generation,
+		Duration: time.Duration(w.DurationMS) * time.Millisecond, ExpiresAt: w.ExpiresAt.Time,
+	}
+	if w.IssuedAt != nil {
+		c.IssuedAt = w.IssuedAt.Time
+	}
+	if c.Account == "" || c.Media == "" || c.View == "" || w.DurationMS <= 0 || w.DurationMS > MaxMediaMS {
+		return Claims{}, refuse(CodeTokenInvalid, "the view token lacks a claim")
+	}
+	return c, nil
+}
