@@ -1,0 +1,48 @@
+package blob
+
+import (
+	"fmt"
+	"path"
+)
+
+// MediaPrefix is the folder of everything that belongs to one media, with a
+// trailing slash.
+func MediaPrefix(account, media string) string {
+	return "accounts/" + account + "/media/" + media + "/"
+}
+
+// GenerationPrefix is the folder of one generation of a media, with a trailing
+// slash. A generation is one uploaded source and what was made of it.
+func GenerationPrefix(account, media string, generation int) string {
+	return fmt.Sprintf("%sg%d/", MediaPrefix(account, media), generation)
+}
+
+// SourceKey names the uploaded original of a generation.
+func SourceKey(account, media string, generation int) string {
+	return GenerationPrefix(account, media, generation) + "source"
+}
+
+// OutputPrefix is the folder that one attempt of one job writes into, with a
+// trailing slash. The attempt fences late writers: a worker that wakes after its
+// job was given away cannot overwrite what the other one made.
+func OutputPrefix(account, media string, generation int, attempt string) string {
+	return GenerationPrefix(account, media, generation) + "a" + attempt + "/"
+}
+
+// PublicationKey names the immutable multivariant playlist of a publication.
+func PublicationKey(account, media string, generation, publication int) string {
+	return fmt.Sprintf("%sp%d/multivariant.m3u8", GenerationPrefix(account, media, generation), publication)
+}
+
+// Relative returns key as seen from the media's folder, which is how pointers
+// and playlists name objects ("g1/a1/v360/index.m3u8").
+func Relative(account, media, key string) string {
+	prefix := MediaPrefix(account, media)
+	if len(key) > len(prefix) && key[:len(prefix)] == prefix {
+		return key[len(prefix):]
+	}
+	return path.Base(key)
+}
+
+// PointerKey names the one mutable object of a media: which publication is newest.
+func PointerKey(media string) string { return "pointers/" + media + ".json" }

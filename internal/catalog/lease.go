@@ -1,0 +1,33 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// AcquireLease takes or renews holder's lease on resource for ttl and reports
+// whether holder has it now. A lease that ran out may be taken by anyone.
+func (db *DB) AcquireLease(ctx context.Context, resource, holder string, ttl time.Duration) (bool, error) {
+	now := time.Now().UnixMilli()
+	res, err := db.ExecContext(ctx, `INSERT INTO leases (resource, holder, expires_ms) VALUES (?, ?, ?)
+		ON CONFLICT (resource) DO UPDATE SET holder = EXCLUDED.holder, expires_ms = EXCLUDED.expires_ms
+		WHERE leases.holder = EXCLUDED.holder OR leases.expires_ms < ?`,
+		resource, holder, now+ttl.Milliseconds(), now)
+	if err != nil {
+		return false, fmt.Errorf("acquire lease %s: %w", resource, err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return false, fmt.Errorf("acquire lease %s: %w", resource, err)
+	}
+	return n == 1, nil
+}
+
+// ReleaseLease gives holder's lease on resource back, if it still has it.
+func (db *DB) ReleaseLease(ctx context.Context, resource, holder string) error {
+	if _, err := db.ExecContext(ctx, "DELETE FROM leases WHERE resource = ? AND holder = ?", resource, holder); err != nil {
+		return fmt.Errorf("release lease %s: %w", resource, err)
+	}
+	return nil
+}

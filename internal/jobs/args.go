@@ -1,0 +1,37 @@
+package jobs
+
+import "github.com/riverqueue/river"
+
+// The queues. Probing has its own so that a new upload is looked at at once,
+// however long the encoding queue is.
+const (
+	QueueProbe     = "probe"
+	QueueTranscode = "transcode"
+	QueueDefault   = river.QueueDefault
+)
+
+// ProbeArgs asks for a freshly uploaded generation to be looked at and encoded.
+// Ingest inserts it; transcode works it.
+type ProbeArgs struct {
+	MediaID    string `json:"media_id" river:"unique"`
+	Generation int    `json:"generation" river:"unique"`
+}
+
+// Kind names the job.
+func (ProbeArgs) Kind() string { return "probe" }
+
+// InsertOpts sends the job to its queue. Infrastructure faults are retried with
+// River's growing pauses: six attempts span about fifteen minutes.
+func (ProbeArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueProbe, MaxAttempts: 6}
+}
+
+// SweepArgs asks for every object of a deleted media to be removed.
+type SweepArgs struct {
+	AccountID string `json:"account_id"`
+	MediaID   string `json:"media_id"`
+	SourceKey string `json:"source_key"`
+}
+
+// Kind names the job.
+func (SweepArgs) Kind() string { return "sweep_media" }

@@ -1,0 +1,236 @@
+// Package jobs runs background work on River, on whichever engine holds the
+// catalog, so that a job commits with the rows it belongs to.
+//
+// A job runs at least once: every step of a worker must bear running twice. A
+// worker process that dies is noticed by its missing heartbeat, and its jobs run
+// again elsewhere within a minute (River alone waits an hour); on SQLite, where
+// there is one process, at its next start. A late worker that comes back must be
+// fenced by what it writes: see blob.OutputPrefix and catalog.Transition.
+//
+// A Client is safe for concurrent use once Run has been called.
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/vitascope/vitascope/internal/catalog"
+)
+
+// Config sizes the worker side.
+type Config struct {
+	// Queues holds how many jobs of each queue this process works at once. A
+	// process without queues only inserts.
+	Queues map[string]int
+	// StopGrace is how long Run lets jobs finish after its context ends before it
+	// cancels theirs. Default 10 s.
+	StopGrace time.Duration
+}
+
+// Heartbeats: a worker that has not renewed its lease for leaseTTL is dead, and
+// every process looks for such workers each rescueEvery.
+const (
+	leaseTTL    = 20 * time.Second
+	renewEvery  = 5 * time.Second
+	rescueEvery = 5 * time.Second
+)
+
+// Client inserts jobs and, once Run is called, works them.
+type Client struct {
+	db      *catalog.DB
+	cfg     Config
+	log     *slog.Logger
+	id      string
+	workers *river.Workers
+	sqlite  *river.Client[*sql.Tx]
+	pg      *river.Client[pgx.Tx]
+}
+
+// New returns a Client whose tables are already migrated; see Migrate.
+func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
+	if cfg.StopGrace == 0 {
+		cfg.StopGrace = 10 * time.Second
+	}
+	c := &Client{db: db, cfg: cfg, log: log, id: "worker-" + catalog.NewID(), workers: river.NewWorkers()}
+	rc := &river.Config{
+		ID:              c.id,
+		Logger:          log,
+		Workers:         c.workers,
+		SoftStopTimeout: cfg.StopGrace,
+		JobTimeout:      river.JobTimeoutDefault,
+	}
+	if len(cfg.Queues) > 0 {
+		rc.Queues = map[string]river.QueueConfig{}
+		for name, n := range cfg.Queues {
+			rc.Queues[name] = river.QueueConfig{MaxWorkers: n}
+		}
+	}
+	var err error
+	if pool := db.Postgres(); pool != nil {
+		c.pg, err = river.NewClient(riverpgxv5.New(pool), rc)
+	} else {
+		rc.FetchPollInterval = 200 * time.Millisecond // SQLite has no notification
+		c.sqlite, err = river.NewClient(riversqlite.New(db.DB.DB), rc)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
+	return c, nil
+}
+
+// Migrate brings River's own tables to this release's version.
+func Migrate(ctx context.Context, db *catalog.DB, log *slog.Logger) error {
+	cfg := &rivermigrate.Config{Logger: log}
+	if pool := db.Postgres(); pool != nil {
+		return migrate(ctx, func() (*rivermigrate.Migrator[pgx.Tx], error) {
+			return rivermigrate.New(riverpgxv5.New(pool), cfg)
+		})
+	}
+	return migrate(ctx, func() (*rivermigrate.Migrator[*sql.Tx], error) {
+		return rivermigrate.New(riversqlite.New(db.DB.DB), cfg)
+	})
+}
+
+func migrate[TTx any](ctx context.Context, open func() (*rivermigrate.Migrator[TTx], error)) error {
+	m, err := open()
+	if err != nil {
+		return fmt.Errorf("migrate jobs: %w", err)
+	}
+	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate jobs: %w", err)
+	}
+	return nil
+}
+
+// AddWorker registers the worker of a kind of job. It must be called before Run.
+// It panics when the kind already has one.
+func AddWorker[T river.JobArgs](c *Client, w river.Worker[T]) { river.AddWorker(c.workers, w) }
+
+// InsertTx enqueues a job that exists exactly if tx commits.
+func (c *Client) InsertTx(ctx context.Context, tx catalog.Tx, args river.JobArgs, opts *river.InsertOpts) error {
+	var err error
+	if c.pg != nil {
+		_, err = c.pg.InsertTx(ctx, tx.PgxTx(), args, opts)
+	} else {
+		_, err = c.sqlite.InsertTx(ctx, tx.SQLTx(), args, opts)
+	}
+	if err != nil {
+		return fmt.Errorf("insert %s job: %w", args.Kind(), err)
+	}
+	return nil
+}
+
+// Insert enqueues a job at once.
+func (c *Client) Insert(ctx context.Context, args river.JobArgs, opts *river.InsertOpts) error {
+	return c.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error { return c.InsertTx(ctx, tx, args, opts) })
+}
+
+// Run works jobs until ctx ends, then lets those in hand finish for StopGrace. A
+// Client without queues waits for ctx and does nothing else.
+func (c *Client) Run(ctx context.Context) error {
+	if len(c.cfg.Queues) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	if err := c.takeBackOwn(ctx); err != nil {
+		return err
+	}
+	beat := make(chan struct{})
+	heartCtx, stopHeart := context.WithCancel(context.WithoutCancel(ctx)) // beats on while jobs finish
+	go func() { defer close(beat); c.heartbeat(heartCtx) }()
+	defer func() { stopHeart(); <-beat }()
+
+	start, stopped := c.startFuncs()
+	if err := start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
+	<-ctx.Done()
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*c.cfg.StopGrace)
+	defer cancel()
+	if err := stopped(stopCtx); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("stop jobs: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) startFuncs() (start, stop func(context.Context) error) {
+	if c.pg != nil {
+		return c.pg.Start, c.pg.Stop
+	}
+	return c.sqlite.Start, c.sqlite.Stop
+}
+
+// takeBackOwn makes jobs that the previous process of a SQLite catalog was
+// running available again: no other process can be working them.
+func (c *Client) takeBackOwn(ctx context.Context) error {
+	if c.pg != nil {
+		return nil
+	}
+	res, err := c.db.ExecContext(ctx, "UPDATE river_job SET state = 'available' WHERE state = 'running'")
+	if err != nil {
+		return fmt.Errorf("take back jobs: %w", err)
+	}
+	if n, err := res.RowsAffected(); err == nil && n > 0 {
+		c.log.InfoContext(ctx, "jobs of the last run taken back", "jobs", n)
+	}
+	return nil
+}
+
+// heartbeat renews this worker's lease and rescues jobs whose worker stopped
+// renewing its own.
+func (c *Client) heartbeat(ctx context.Context) {
+	if c.pg == nil {
+		return
+	}
+	resource := "jobs/" + c.id
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := c.db.ReleaseLease(ctx, resource, c.id); err != nil {
+			c.log.WarnContext(ctx, "heartbeat not taken back", "err", err)
+		}
+	}()
+	renew, rescue := time.NewTicker(renewEvery), time.NewTicker(rescueEvery)
+	defer renew.Stop()
+	defer rescue.Stop()
+	for {
+		if _, err := c.db.AcquireLease(ctx, resource, c.id, leaseTTL); err != nil && ctx.Err() == nil {
+			c.log.WarnContext(ctx, "heartbeat failed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-renew.C:
+		case <-rescue.C:
+			if err := c.rescue(ctx); err != nil && ctx.Err() == nil {
+				c.log.WarnContext(ctx, "rescue failed", "err", err)
+			}
+		}
+	}
+}
+
+// rescue makes jobs available again whose last worker has no live heartbeat.
+func (c *Client) rescue(ctx context.Context) error {
+	res, err := c.db.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = now()
+		WHERE state = 'running' AND attempted_at < now() - make_interval(secs => ?)
+		AND NOT EXISTS (SELECT 1 FROM leases
+			WHERE resource = 'jobs/' || attempted_by[array_length(attempted_by, 1)] AND expires_ms > ?)`,
+		leaseTTL.Seconds(), time.Now().UnixMilli())
+	if err != nil {
+		return fmt.Errorf("rescue jobs: %w", err)
+	}
+	if n, err := res.RowsAffected(); err == nil && n > 0 {
+		c.log.WarnContext(ctx, "jobs of a dead worker rescued", "jobs", n)
+	}
+	return nil
+}
