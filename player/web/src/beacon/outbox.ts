@@ -1,0 +1,149 @@
+import { MAX_BYTES, MAX_EVENTS, type Batch, type BeaconEvent, type Page } from "./event";
+
+/** What became of one sending. */
+export type Sent =
+  /** The collector has it. */
+  | { ok: true }
+  /** Try again with the same bytes, not before `afterMs` when it says so. */
+  | { ok: false; retry: true; afterMs?: number }
+  /** It will never be taken. */
+  | { ok: false; retry: false };
+
+/** How batches leave. */
+export interface Transport {
+  /** Sends one body and tells what became of it; never rejects. */
+  send(body: string): Promise<Sent>;
+  /** Hands one body to the browser as the page goes; false when it would not take it. */
+  last(body: string): boolean;
+}
+
+/** Time and chance, passed in so that tests own them. */
+export interface Timing {
+  now(): number;
+  random(): number;
+  after(ms: number, then: () => void): () => void;
+}
+
+/** Batches kept while the collector is away; the oldest go first beyond it. */
+const MAX_WAITING = 360;
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 30_000;
+
+/**
+ * Numbers the batches of one view from `seq` on and sends them in order, one
+ * at a time, until each is taken: a resend repeats number and bytes.
+ */
+export class Outbox {
+  readonly #transport: Transport;
+  readonly #timing: Timing;
+  readonly #token: string;
+  #seq: number;
+  #page: Page | undefined;
+  #events: BeaconEvent[] = [];
+  #waiting: string[] = [];
+  #sending = false;
+  #tries = 0;
+  #cancel: (() => void) | null = null;
+  #closed = false;
+
+  constructor(transport: Transport, timing: Timing, token: string, seq = 0, page?: Page) {
+    this.#transport = transport;
+    this.#timing = timing;
+    this.#token = token;
+    this.#seq = seq;
+    this.#page = page;
+  }
+
+  /** Batches made and not yet taken. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Keeps an event for the next batch. */
+  add(event: BeaconEvent): void {
+    if (this.#closed) return;
+    this.#events.push(event);
+    if (this.#events.length >= MAX_EVENTS) this.flush();
+  }
+
+  /** Sends what was added since the last flush, and what is overdue. */
+  flush(): void {
+    this.#pack();
+    if (!this.#cancel) void this.#pump();
+  }
+
+  /**
+   * The page may be gone in a moment: hands everything to the browser. What
+   * it will not take stays, and is sent if the page lives on.
+   */
+  flushLast(): void {
+    this.#pack();
+    const first = this.#sending ? 1 : 0;
+    const rest = this.#waiting.slice(first);
+    this.#waiting = [...this.#waiting.slice(0, first), ...rest.filter((body) => !this.#transport.last(body))];
+  }
+
+  /** Hands over what is left and takes nothing more. */
+  close(): void {
+    if (this.#closed) return;
+    this.flushLast();
+    this.#closed = true;
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  #pack(): void {
+    while (this.#events.length > 0) {
+      const events = this.#events.splice(0, MAX_EVENTS);
+      let body = this.#encode(events);
+      while (byteLength(body) > MAX_BYTES && events.length > 1) {
+        this.#events.unshift(...events.splice(Math.ceil(events.length / 2)));
+        body = this.#encode(events);
+      }
+      this.#seq++;
+      this.#page = undefined;
+      this.#waiting.push(body);
+    }
+    const over = this.#waiting.length - MAX_WAITING;
+    if (over > 0) this.#waiting.splice(this.#sending ? 1 : 0, over);
+  }
+
+  #encode(events: BeaconEvent[]): string {
+    const batch: Batch = {
+      v: 1, token: this.#token, seq: this.#seq, sent_at_ms: Math.round(this.#timing.now()),
+      ...(this.#page ? { page: this.#page } : {}), events,
+    };
+    return JSON.stringify(batch);
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
+    for (let body = this.#waiting[0]; body !== undefined; body = this.#waiting[0]) {
+      const sent = await this.#transport.send(body);
+      if (!sent.ok && sent.retry) {
+        this.#sending = false;
+        this.#retryLater(sent.afterMs);
+        return;
+      }
+      this.#tries = 0;
+      this.#waiting.shift();
+    }
+    this.#sending = false;
+  }
+
+  #retryLater(afterMs: number | undefined): void {
+    if (this.#closed) return;
+    const backoff = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#tries++);
+    // Half fixed, half chance: players of a busy page do not come back together.
+    const wait = Math.max(afterMs ?? 0, backoff * (0.5 + this.#timing.random() / 2));
+    this.#cancel = this.#timing.after(wait, () => {
+      this.#cancel = null;
+      void this.#pump();
+    });
+  }
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

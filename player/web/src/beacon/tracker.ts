@@ -1,0 +1,198 @@
+import { Coverage } from "./coverage";
+import type { BeaconEvent } from "./event";
+
+/** Media time may run ahead of the wall clock by this much between two samples. */
+const SLACK_MS = 250;
+
+interface Open {
+  /** Start of the interval, whole milliseconds of media time. */
+  from: number;
+  /** The newest position seen, and when. */
+  last: number;
+  at: number;
+  rate: number;
+}
+
+/**
+ * Turns what happens to a media element into beacon events. It knows no DOM:
+ * each method is told the wall time `at` (ms since the epoch, never going
+ * back) and, where it matters, the position `pos` (ms of media time).
+ *
+ * An interval ends at the last position seen while playing, never later: what
+ * is reported was shown. A jump that no seek announced splits the interval.
+ */
+export class Tracker {
+  readonly #emit: (event: BeaconEvent) => void;
+  readonly #coverage = new Coverage();
+  readonly #duration: number;
+  #open: Open | null = null;
+  #rate = 1;
+  #pos = 0;
+  #askedAt = -1;
+  #started = false;
+  #seekFrom = -1;
+  /** From a seek until media time moves again: waiting is not rebuffering. */
+  #settling = false;
+  #stall: { at: number; pos: number } | null = null;
+
+  /** durationMs of 0 means unknown: positions are then not clamped above. */
+  constructor(emit: (event: BeaconEvent) => void, durationMs = 0) {
+    this.#emit = emit;
+    this.#duration = durationMs > 0 ? durationMs : Infinity;
+  }
+
+  /** What the view has watched so far. */
+  get coverage(): Coverage {
+    return this.#coverage;
+  }
+
+  /** Someone, or autoplay, asked for the first frame. Later calls are ignored. */
+  play(at: number, pos: number, autoplay: boolean): void {
+    if (this.#askedAt >= 0) return;
+    this.#askedAt = at;
+    this.#emit({ k: "play", at_ms: ms(at), pos_ms: this.#clamp(pos), autoplay });
+  }
+
+  /** Media time moves, from pos on. */
+  playing(at: number, pos: number, rate = this.#rate): void {
+    if (!this.#started && this.#askedAt >= 0) {
+      this.#started = true;
+      this.#emit({ k: "startup", at_ms: ms(at), took_ms: ms(at - this.#askedAt) });
+    }
+    this.#endStall(at);
+    this.#rate = rate;
+    this.#seekFrom = -1;
+    this.#close(at);
+    this.#start(at, pos);
+  }
+
+  /** A sample of the position while playing. Ignored between intervals. */
+  progress(at: number, pos: number): void {
+    const open = this.#open;
+    if (!open || this.#seekFrom >= 0) return;
+    const moved = pos - open.last;
+    if (moved < 0 || moved > (at - open.at) * open.rate + SLACK_MS) {
+      this.#close(at);
+      this.#start(at, pos);
+      return;
+    }
+    if (moved > 0) {
+      this.#endStall(at);
+      this.#settling = false;
+      open.last = pos;
+    }
+    open.at = at;
+    this.#pos = pos;
+  }
+
+  /** A seek has begun: the position is no longer where playback was. */
+  seeking(at: number): void {
+    this.#endStall(at);
+    if (this.#seekFrom < 0) this.#seekFrom = this.#open?.last ?? this.#pos;
+    this.#settling = true;
+    this.#close(at);
+  }
+
+  /** The seek has ended at pos; reports it. Playing goes on with `playing`. */
+  seeked(at: number, pos: number): void {
+    if (this.#seekFrom < 0) return;
+    const from = this.#clamp(this.#seekFrom);
+    const to = this.#clamp(pos);
+    this.#seekFrom = -1;
+    this.#pos = pos;
+    if (from !== to) this.#emit({ k: "seek", at_ms: ms(at), from_ms: from, to_ms: to });
+  }
+
+  /** No data at the playhead. */
+  waiting(at: number, pos: number): void {
+    if (this.#started && !this.#settling && this.#open && !this.#stall) this.#stall = { at, pos };
+  }
+
+  /** Playback was paused at pos. */
+  pause(at: number, pos: number): void {
+    this.#settle(at, pos);
+    this.#emit({ k: "pause", at_ms: ms(at), pos_ms: this.#clamp(pos) });
+  }
+
+  /** The end was reached at pos. */
+  end(at: number, pos: number): void {
+    this.#settle(at, pos);
+    this.#emit({ k: "end", at_ms: ms(at), pos_ms: this.#clamp(pos) });
+  }
+
+  /** The speed changed at pos; intervals have one speed each. */
+  rate(at: number, pos: number, rate: number): void {
+    if (rate === this.#rate || !(rate > 0)) return;
+    const open = this.#open;
+    if (open) {
+      this.progress(at, pos);
+      this.#cut(at);
+      if (this.#open) this.#open.rate = rate;
+    }
+    this.#rate = rate;
+  }
+
+  /** Playback failed. */
+  error(at: number, code: string, fatal: boolean, message: string): void {
+    if (fatal) this.#close(at);
+    this.#emit({ k: "error", at_ms: ms(at), code: code.slice(0, 64), fatal, message: message.slice(0, 500) });
+  }
+
+  /** Reports the interval so far and goes on: the next one starts where it ended. */
+  flush(at: number): void {
+    this.#cut(at);
+  }
+
+  /** The element is going away. */
+  stop(at: number): void {
+    this.#endStall(at);
+    this.#close(at);
+  }
+
+  #settle(at: number, pos: number): void {
+    this.progress(at, pos);
+    this.#endStall(at);
+    this.#close(at);
+    this.#pos = pos;
+  }
+
+  #start(at: number, pos: number): void {
+    this.#pos = pos;
+    this.#open = { from: Math.max(0, Math.ceil(pos - 1e-3)), last: pos, at, rate: this.#rate };
+  }
+
+  #cut(at: number): void {
+    const open = this.#open;
+    if (!open) return;
+    const to = this.#clamp(open.last);
+    if (to <= open.from) return;
+    for (const piece of this.#coverage.add(open.from, to)) {
+      this.#emit({
+        k: "watch", at_ms: ms(at), from_ms: piece.from, to_ms: piece.to,
+        rate: open.rate, repeat: piece.repeat,
+      });
+    }
+    open.from = to;
+  }
+
+  #close(at: number): void {
+    this.#cut(at);
+    this.#open = null;
+  }
+
+  #endStall(at: number): void {
+    const stall = this.#stall;
+    this.#stall = null;
+    if (!stall) return;
+    const took = ms(at - stall.at);
+    if (took > 0) this.#emit({ k: "rebuffer", at_ms: ms(at), pos_ms: this.#clamp(stall.pos), took_ms: took });
+  }
+
+  #clamp(pos: number): number {
+    return Math.floor(Math.min(Math.max(pos, 0), this.#duration));
+  }
+}
+
+function ms(value: number): number {
+  return Math.max(0, Math.round(value));
+}

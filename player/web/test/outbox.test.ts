@@ -1,0 +1,148 @@
+import { expect, test } from "vitest";
+import type { Batch, BeaconEvent } from "../src/beacon/event";
+import { Outbox, type Sent } from "../src/beacon/outbox";
+import { decodeBatch } from "../src/beacon/validate";
+
+const at = 1_790_000_000_000;
+const pause = (pos: number): BeaconEvent => ({ k: "pause", at_ms: at, pos_ms: pos });
+const page = {
+  url: "https://example.com/", referrer: "", utm_source: "", utm_medium: "", utm_campaign: "",
+  language: "en", player_width: 640, player_height: 360,
+};
+
+/** An outbox whose collector answers from a script and whose timers are fired by hand. */
+function setup(answers: Sent[] = [], seq = 0) {
+  const bodies: string[] = [];
+  const last: string[] = [];
+  const timers: { ms: number; then: () => void }[] = [];
+  const transport = {
+    send: (body: string): Promise<Sent> => {
+      bodies.push(body);
+      return Promise.resolve(answers.shift() ?? { ok: true });
+    },
+    last: (body: string): boolean => last.push(body) > 0,
+  };
+  const timing = {
+    now: () => at,
+    random: () => 0.5,
+    after: (ms: number, then: () => void) => {
+      const timer = { ms, then };
+      timers.push(timer);
+      return () => void timers.splice(timers.indexOf(timer), 1);
+    },
+  };
+  const outbox = new Outbox(transport, timing, "token", seq, seq === 0 ? page : undefined);
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 4000; i++) await Promise.resolve();
+  };
+  const fire = async (): Promise<void> => {
+    timers.shift()?.then();
+    await settle();
+  };
+  const sent = (list = bodies): Batch[] => list.map((b) => decodeBatch(new TextEncoder().encode(b)));
+  return { outbox, bodies, last, timers, settle, fire, sent };
+}
+
+test("batches are numbered from 0 and only the first carries the page", async () => {
+  const o = setup();
+  o.outbox.add(pause(1));
+  o.outbox.flush();
+  o.outbox.add(pause(2));
+  o.outbox.flush();
+  await o.settle();
+  expect(o.sent().map((b) => [b.seq, b.page?.url])).toEqual([[0, "https://example.com/"], [1, undefined]]);
+});
+
+test("nothing to say is no batch", async () => {
+  const o = setup();
+  o.outbox.flush();
+  await o.settle();
+  expect(o.bodies).toEqual([]);
+});
+
+test("a batch is sent again with the same bytes until it is taken, and later ones wait", async () => {
+  const o = setup([{ ok: false, retry: true }, { ok: false, retry: true }]);
+  o.outbox.add(pause(1));
+  o.outbox.flush();
+  await o.settle();
+  o.outbox.add(pause(2));
+  o.outbox.flush();
+  await o.settle();
+  expect(o.bodies).toHaveLength(1);
+  await o.fire();
+  await o.fire();
+  expect(o.bodies[1]).toBe(o.bodies[0]);
+  expect(o.bodies[2]).toBe(o.bodies[0]);
+  expect(o.sent().map((b) => b.seq)).toEqual([0, 0, 0, 1]);
+  expect(o.outbox.waiting).toBe(0);
+});
+
+test("the wait doubles, and Retry-After is a floor", async () => {
+  const away: Sent = { ok: false, retry: true };
+  const o = setup([away, away, { ...away, afterMs: 9000 }]);
+  o.outbox.add(pause(1));
+  o.outbox.flush();
+  await o.settle();
+  const waits: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    waits.push(o.timers[0]?.ms ?? 0);
+    await o.fire();
+  }
+  expect(waits).toEqual([750, 1500, 9000]);
+});
+
+test("what is refused for good is dropped and the next one goes", async () => {
+  const o = setup([{ ok: false, retry: false }]);
+  o.outbox.add(pause(1));
+  o.outbox.flush();
+  o.outbox.add(pause(2));
+  o.outbox.flush();
+  await o.settle();
+  expect(o.sent().map((b) => b.seq)).toEqual([0, 1]);
+  expect(o.outbox.waiting).toBe(0);
+});
+
+test("many events become batches within the limits", async () => {
+  const o = setup();
+  for (let i = 0; i < 450; i++) o.outbox.add(pause(i));
+  o.outbox.flush();
+  await o.settle();
+  expect(o.sent().map((b) => b.events.length)).toEqual([200, 200, 50]);
+});
+
+test("long texts are split under 64 KiB", async () => {
+  const o = setup();
+  const message = "é".repeat(500);
+  for (let i = 0; i < 100; i++) o.outbox.add({ k: "error", at_ms: at, code: "x", fatal: false, message });
+  o.outbox.flush();
+  await o.settle();
+  expect(o.sent().flatMap((b) => b.events)).toHaveLength(100);
+  expect(o.bodies.length).toBeGreaterThan(1);
+});
+
+test("as the page goes, everything waiting is handed over, but not what is on its way", async () => {
+  const o = setup([{ ok: false, retry: true }]);
+  o.outbox.add(pause(1));
+  o.outbox.flush();
+  await o.settle();
+  o.outbox.add(pause(2));
+  o.outbox.close();
+  expect(o.sent(o.last).map((b) => b.seq)).toEqual([0, 1]);
+  expect(o.timers).toEqual([]);
+  o.outbox.add(pause(3));
+  o.outbox.flush();
+  expect(o.last).toHaveLength(2);
+});
+
+test("a long outage keeps a bounded number of batches, the newest", async () => {
+  const o = setup([{ ok: false, retry: true }]);
+  for (let i = 0; i < 1000; i++) {
+    o.outbox.add(pause(i));
+    o.outbox.flush();
+    await Promise.resolve();
+  }
+  await o.settle();
+  expect(o.outbox.waiting).toBe(360);
+  await o.fire();
+  expect(o.sent().at(-1)?.seq).toBe(999);
+});
