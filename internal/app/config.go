@@ -1,0 +1,208 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/vitascope/vitascope/internal/auth"
+)
+
+// The roles a process can take.
+const (
+	RoleIngest    = "ingest"    // receives uploads
+	RoleAPI       = "api"       // JSON API and dashboard
+	RoleTranscode = "transcode" // probes and encodes
+	RolePlayer    = "player"    // HLS origin, embeds, watch pages
+	RoleCollect   = "collect"   // receives beacons
+	RoleSink      = "sink"      // moves beacons into ClickHouse
+)
+
+// AllRoles lists every role, in the order they start.
+func AllRoles() []string {
+	return []string{RoleIngest, RoleAPI, RoleTranscode, RolePlayer, RoleCollect, RoleSink}
+}
+
+// Config is a process's whole configuration. Defaults, then VITASCOPE_*
+// variables, then flags: the last wins. Everything starts with none at all.
+type Config struct {
+	Data      string   // folder of everything kept on this machine
+	Listen    string   // host:port of the HTTP server
+	PublicURL string   // where browsers reach it; default http://<listen>
+	Roles     []string // see AllRoles; default all
+	Secret    string   // signs tokens; default: made once and kept in the data folder
+
+	AdminEmail string // of the admin made at the first start
+
+	Catalog string // sqlite:///file or postgres://…; default: SQLite in the data folder
+
+	S3Endpoint  string // host:port; empty: the embedded server
+	S3Region    string
+	S3Bucket    string
+	S3AccessKey string
+	S3SecretKey string
+	S3Secure    bool
+
+	KafkaBrokers []string // empty: the embedded broker
+
+	ClickHouseURL         string // http://user:password@host:port; empty: the embedded engine
+	ClickHouseLibrary     string // libchdb.so of the embedded engine; empty: looked for
+	ClickHouseMemoryBytes int64  // cap of the embedded engine
+
+	MediaBinary      string // vitascope-media; empty: beside this program, then PATH
+	TranscodeWorkers int    // encodes at once in this process
+
+	InsecureEngines bool // start the embedded ClickHouse even where the kernel has no Landlock
+
+	LogLevel      string        // debug, info, warn, error
+	LogFormat     string        // text or json
+	ShutdownGrace time.Duration // how long work in hand may take to finish
+}
+
+// DefaultConfig returns the configuration of one machine.
+func DefaultConfig() Config {
+	return Config{
+		Data:                  "vitascope-data",
+		Listen:                "127.0.0.1:8080",
+		Roles:                 AllRoles(),
+		AdminEmail:            "admin@localhost",
+		S3Region:              "us-east-1",
+		S3Bucket:              "vitascope",
+		ClickHouseMemoryBytes: 700 << 20,
+		TranscodeWorkers:      max(1, runtime.NumCPU()/2),
+		LogLevel:              "info",
+		LogFormat:             "text",
+		ShutdownGrace:         10 * time.Second,
+	}
+}
+
+// secretKeys may also be given as a file, by a _FILE twin of the variable, and
+// are never printed.
+var secretKeys = []string{"secret", "catalog", "s3-access-key", "s3-secret-key", "clickhouse-url"}
+
+// Flags registers every key on fs, bound to c.
+func (c *Config) Flags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Data, "data", c.Data, "folder of everything kept on this machine")
+	fs.StringVar(&c.Listen, "listen", c.Listen, "address of the HTTP server, host:port")
+	fs.StringVar(&c.PublicURL, "public-url", c.PublicURL, "where browsers reach it (default http://<listen>)")
+	fs.StringSliceVar(&c.Roles, "roles", c.Roles, "roles of this process")
+	fs.StringVar(&c.Secret, "secret", c.Secret, "signs tokens, 32 bytes or more, the same on every process (default: made once, kept in the data folder)")
+	fs.StringVar(&c.AdminEmail, "admin-email", c.AdminEmail, "address of the admin made at the first start")
+	fs.StringVar(&c.Catalog, "catalog", c.Catalog, "sqlite:///file or postgres://… (default: SQLite in the data folder)")
+	fs.StringVar(&c.S3Endpoint, "s3-endpoint", c.S3Endpoint, "S3 server, host:port (default: embedded)")
+	fs.StringVar(&c.S3Region, "s3-region", c.S3Region, "S3 region")
+	fs.StringVar(&c.S3Bucket, "s3-bucket", c.S3Bucket, "S3 bucket, made when missing")
+	fs.StringVar(&c.S3AccessKey, "s3-access-key", c.S3AccessKey, "S3 access key")
+	fs.StringVar(&c.S3SecretKey, "s3-secret-key", c.S3SecretKey, "S3 secret key")
+	fs.BoolVar(&c.S3Secure, "s3-secure", c.S3Secure, "speak TLS to the S3 server")
+	fs.StringSliceVar(&c.KafkaBrokers, "kafka-brokers", c.KafkaBrokers, "Kafka brokers, host:port (default: embedded)")
+	fs.StringVar(&c.ClickHouseURL, "clickhouse-url", c.ClickHouseURL, "ClickHouse, http://user:password@host:port (default: embedded)")
+	fs.StringVar(&c.ClickHouseLibrary, "clickhouse-library", c.ClickHouseLibrary, "libchdb.so for the embedded engine (default: looked for)")
+	fs.Int64Var(&c.ClickHouseMemoryBytes, "clickhouse-memory-bytes", c.ClickHouseMemoryBytes, "memory cap of the embedded engine")
+	fs.StringVar(&c.MediaBinary, "media-binary", c.MediaBinary, "vitascope-media (default: beside this program, then PATH)")
+	fs.IntVar(&c.TranscodeWorkers, "transcode-workers", c.TranscodeWorkers, "encodes at once in this process")
+	fs.BoolVar(&c.InsecureEngines, "insecure-engines", c.InsecureEngines, "start the embedded ClickHouse even where the kernel has no Landlock")
+	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
+	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
+	fs.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace, "how long work in hand may take to finish at a stop")
+}
+
+const envPrefix = "VITASCOPE_"
+
+// ApplyEnv sets every key of fs that has a VITASCOPE_* variable in environ
+// ("key=value" strings). A variable that names no key is an error, so that a
+// mistyped one does not pass unseen.
+func ApplyEnv(fs *pflag.FlagSet, environ []string) error {
+	var errs []error
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		rest, ok := strings.CutPrefix(name, envPrefix)
+		if !ok {
+			continue
+		}
+		key := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))
+		if base, isFile := strings.CutSuffix(key, "-file"); isFile && slices.Contains(secretKeys, base) {
+			raw, err := os.ReadFile(value)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
+				continue
+			}
+			key, value = base, strings.TrimSpace(string(raw))
+		}
+		if fs.Lookup(key) == nil {
+			errs = append(errs, fmt.Errorf("%s: there is no such setting", name))
+			continue
+		}
+		if err := fs.Set(key, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Validate reports every problem at once, by key.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf(key+": "+format, args...))
+	}
+	if c.Data == "" {
+		bad("data", "must name a folder")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad("listen", "must be host:port: %v", err)
+	}
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+			bad("public-url", "must be http(s)://host[:port], is %q", c.PublicURL)
+		}
+	}
+	for _, r := range c.Roles {
+		if !slices.Contains(AllRoles(), r) {
+			bad("roles", "%q is not one of %s", r, strings.Join(AllRoles(), ", "))
+		}
+	}
+	if len(c.Roles) == 0 {
+		bad("roles", "must name at least one of %s", strings.Join(AllRoles(), ", "))
+	}
+	if c.Secret != "" && len(c.Secret) < auth.MinSecretBytes {
+		bad("secret", "must be at least %d bytes", auth.MinSecretBytes)
+	}
+	if c.S3Endpoint != "" && (c.S3AccessKey == "" || c.S3SecretKey == "") {
+		bad("s3-access-key, s3-secret-key", "are needed with s3-endpoint")
+	}
+	if c.TranscodeWorkers < 1 {
+		bad("transcode-workers", "must be at least 1")
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		bad("log-format", "must be text or json")
+	}
+	if c.ClickHouseMemoryBytes < 256<<20 {
+		bad("clickhouse-memory-bytes", "must be at least %d", 256<<20)
+	}
+	if c.Secret == "" && (c.splitRoles() || strings.HasPrefix(c.Catalog, "postgres")) {
+		bad("secret", "must be given when several processes may share the catalog: they all need the same one")
+	}
+	if c.splitRoles() && c.standaloneParts() {
+		bad("roles", "separate processes need catalog (postgres://…), s3-endpoint, kafka-brokers and clickhouse-url: an embedded engine serves one process")
+	}
+	return errors.Join(errs...)
+}
+
+// splitRoles tells whether this process leaves roles to others.
+func (c *Config) splitRoles() bool { return len(c.Roles) > 0 && len(c.Roles) < len(AllRoles()) }
+
+func (c *Config) standaloneParts() bool {
+	return c.S3Endpoint == "" || len(c.KafkaBrokers) == 0 || c.ClickHouseURL == "" || !strings.HasPrefix(c.Catalog, "postgres")
+}
+
+// Has tells whether this process takes the role.
+func (c *Config) Has(role string) bool { return slices.Contains(c.Roles, role) }
