@@ -88,10 +88,28 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 	return c, nil
 }
 
+// migrateLock is the advisory lock under which the job tables are migrated.
+const migrateLock int64 = 0x7669_7461 // "vita"
+
 // Migrate brings River's own tables to this release's version.
 func Migrate(ctx context.Context, db *catalog.DB, log *slog.Logger) error {
 	cfg := &rivermigrate.Config{Logger: log}
 	if pool := db.Postgres(); pool != nil {
+		// River's migrations do not expect company, and several processes may start
+		// at once: the first one works while the others wait.
+		conn, err := pool.Acquire(ctx)
+		if err != nil {
+			return fmt.Errorf("migrate jobs: %w", err)
+		}
+		defer conn.Release()
+		if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", migrateLock); err != nil {
+			return fmt.Errorf("migrate jobs: %w", err)
+		}
+		defer func() {
+			if _, err := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", migrateLock); err != nil {
+				log.WarnContext(ctx, "migration lock not given back", "err", err)
+			}
+		}()
 		return migrate(ctx, func() (*rivermigrate.Migrator[pgx.Tx], error) {
 			return rivermigrate.New(riverpgxv5.New(pool), cfg)
 		})
