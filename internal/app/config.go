@@ -88,7 +88,10 @@ func DefaultConfig() Config {
 // are never printed.
 var secretKeys = []string{"secret", "catalog", "s3-access-key", "s3-secret-key", "clickhouse-url"}
 
-// Flags registers every key on fs, bound to c.
+// clientKeys are variables of commands that talk to a running server.
+var clientKeys = []string{"server", "token"}
+
+// Flags registers every key on fs, bound to c and with c's values as defaults.
 func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Data, "data", c.Data, "folder of everything kept on this machine")
 	fs.StringVar(&c.Listen, "listen", c.Listen, "address of the HTTP server, host:port")
@@ -113,14 +116,18 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
 	fs.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace, "how long work in hand may take to finish at a stop")
+	for _, key := range secretKeys {
+		fs.Lookup(key).DefValue = "" // never in a help text
+	}
 }
 
 const envPrefix = "VITASCOPE_"
 
-// ApplyEnv sets every key of fs that has a VITASCOPE_* variable in environ
-// ("key=value" strings). A variable that names no key is an error, so that a
-// mistyped one does not pass unseen.
-func ApplyEnv(fs *pflag.FlagSet, environ []string) error {
+// ApplyEnv sets c from the VITASCOPE_* variables in environ ("name=value"). One
+// that names no key is an error, so that a mistyped one does not pass unseen.
+func (c *Config) ApplyEnv(environ []string) error {
+	fs := pflag.NewFlagSet("environment", pflag.ContinueOnError)
+	c.Flags(fs)
 	var errs []error
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
@@ -136,6 +143,9 @@ func ApplyEnv(fs *pflag.FlagSet, environ []string) error {
 				continue
 			}
 			key, value = base, strings.TrimSpace(string(raw))
+		}
+		if slices.Contains(clientKeys, key) {
+			continue
 		}
 		if fs.Lookup(key) == nil {
 			errs = append(errs, fmt.Errorf("%s: there is no such setting", name))

@@ -1,0 +1,88 @@
+# Vitascope: `make run` starts it, `make test` tests it, `make help` lists the rest.
+SHELL := bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := bin/vitascope bin/vitascope-media
+WEB := player/web/dist/manifest.json analytics/dashboard/dist/app/index.html
+
+GO_FILES := $(shell find cmd internal ingest transcode player analytics deploy -name '*.go' -o -name '*.sql' 2>/dev/null | grep -v node_modules)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: install build ## Install what is missing, build, start everything on this machine
+	bin/vitascope serve
+
+.PHONY: build
+build: web $(BIN) ## Build both programs into bin/
+
+.PHONY: install
+install:
+	@scripts/install.sh run
+
+.PHONY: web
+web: $(WEB) ## Build the player and the dashboard
+
+player/web/dist/manifest.json: package-lock.json $(shell find player/web/src player/web/build.mjs player/web/package.json -type f 2>/dev/null)
+	npm run --silent build -w player/web
+
+analytics/dashboard/dist/app/index.html: package-lock.json $(shell find analytics/dashboard/src analytics/dashboard/index.html analytics/dashboard/vite.config.ts analytics/dashboard/package.json -type f 2>/dev/null)
+	npm run --silent build -w analytics/dashboard
+
+bin/vitascope: go.mod $(GO_FILES) $(WEB)
+	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/vitascope
+
+bin/vitascope-media: go.mod $(GO_FILES)
+	CGO_ENABLED=1 go build -trimpath -o $@ ./cmd/vitascope-media
+
+.PHONY: test
+test: ## Install what tests need, run all of them
+	@scripts/install.sh test
+	$(MAKE) --no-print-directory build check test-go test-web e2e
+
+.PHONY: check
+check: ## Types and formatting
+	@test -z "$$(gofmt -l cmd internal ingest transcode player analytics deploy)" || { gofmt -l cmd internal ingest transcode player analytics deploy; exit 1; }
+	go vet ./...
+	npm run --silent check -w player/web
+	npm run --silent check -w analytics/dashboard
+
+.PHONY: test-go
+test-go:
+	go test ./...
+
+.PHONY: test-web
+test-web:
+	npm test --silent -w player/web
+	npm test --silent -w analytics/dashboard
+	npm run --silent test:browser -w player/web
+
+.PHONY: e2e
+e2e: build ## One scenario in a real browser: upload, play, heatmap; and a kill -9
+	npm test --silent -w e2e
+
+.PHONY: test-cluster
+test-cluster: ## The same scenario against real Kafka, MinIO, Postgres and ClickHouse servers
+	@scripts/install.sh test
+	$(MAKE) --no-print-directory build
+	deploy/cluster/run.sh
+
+.PHONY: lint
+lint: ## Static analysis
+	go vet ./...
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+.PHONY: bench
+bench: build ## Measure; one JSON line a measure
+	go run ./deploy/bench
+
+.PHONY: fuzz
+fuzz: ## Fuzz the parsers of foreign input, 30 s each
+	scripts/fuzz.sh 30s
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin player/web/dist/assets player/web/dist/manifest.json analytics/dashboard/dist/app
