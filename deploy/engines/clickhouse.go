@@ -1,0 +1,273 @@
+package engines
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/vitascope/vitascope/deploy/engines/internal/landlock"
+)
+
+// ClickHouseConfig describes one ClickHouse server of its own, for
+// RunClickHouseServer.
+type ClickHouseConfig struct {
+	// Addr is where to listen, host:port; port 0 chooses a free one.
+	Addr string
+	// DataDir holds the engine's data and configuration. It is created.
+	DataDir string
+	// User and Password open the server; Database exists once it answers.
+	User, Password, Database string
+	// LibraryPath, MemoryBytes, Concurrency, AllowUnsandboxed and StopGrace
+	// are as in Config.
+	LibraryPath      string
+	MemoryBytes      int64
+	Concurrency      int
+	AllowUnsandboxed bool
+	StopGrace        time.Duration
+	// ConnectPorts are the TCP ports that SQL may connect to, such as that
+	// of an object store for backups. Default none.
+	ConnectPorts []uint16
+}
+
+func (e *Engines) clickHouseConfig() ClickHouseConfig {
+	return ClickHouseConfig{
+		Addr:    net.JoinHostPort("127.0.0.1", fmt.Sprint(e.cfg.ClickHousePort)),
+		DataDir: e.cfg.path("clickhouse"), LibraryPath: e.cfg.LibraryPath,
+		User: clickHouseUser, Password: e.creds.clickHousePassword, Database: clickHouseDatabase,
+		MemoryBytes: e.cfg.ClickHouseMemoryBytes, Concurrency: e.cfg.ClickHouseConcurrency,
+		AllowUnsandboxed: e.cfg.AllowUnsandboxed, StopGrace: e.cfg.StopGrace,
+	}
+}
+
+// RunClickHouseServer runs a ClickHouse server on its own, without the other
+// engines, restarting it when it dies, until ctx is cancelled. It calls ready
+// with the address once the server answers for the first time. The errors are
+// those of New and Start.
+func RunClickHouseServer(ctx context.Context, cfg ClickHouseConfig, log *slog.Logger, ready func(addr string)) error {
+	var err error
+	if cfg.LibraryPath, err = FindLibrary(cfg.LibraryPath); err != nil {
+		return fmt.Errorf("clickhouse server: %w", err)
+	}
+	if landlock.ABI() == 0 && !cfg.AllowUnsandboxed {
+		return fmt.Errorf("clickhouse server: %w", ErrNoSandbox)
+	}
+	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
+		return fmt.Errorf("clickhouse server: %w", err)
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("clickhouse server: make data folder: %w", err)
+	}
+	lock, err := lockDataDir(cfg.DataDir)
+	if err != nil {
+		return fmt.Errorf("clickhouse server: %w", err)
+	}
+	defer lock.Close()
+	ch, err := newClickHouse(cfg, log)
+	if err != nil {
+		return fmt.Errorf("clickhouse server: %w", err)
+	}
+	s := supervise(ch, log)
+	select {
+	case err = <-s.first:
+		if err == nil {
+			ready(ch.listener.Addr().String())
+			<-ctx.Done()
+		}
+	case <-ctx.Done():
+	}
+	s.cancel()
+	<-s.done
+	if err != nil {
+		return fmt.Errorf("clickhouse server: %w", err)
+	}
+	return nil
+}
+
+// clickHouse keeps the listening socket and runs the child that serves it.
+// While no child runs, connections wait in the socket's queue for the next.
+type clickHouse struct {
+	cfg      ClickHouseConfig
+	log      *slog.Logger
+	listener *net.TCPListener
+}
+
+func newClickHouse(cfg ClickHouseConfig, log *slog.Logger) (*clickHouse, error) {
+	l, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for clickhouse: %w", err)
+	}
+	tcp, ok := l.(*net.TCPListener)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("listen for clickhouse on %s: not TCP", cfg.Addr), l.Close())
+	}
+	if abi := landlock.ABI(); abi < landlock.NetworkABI {
+		log.Warn("the kernel cannot keep ClickHouse from the network, which needs Linux 6.7", "landlock_abi", abi)
+	}
+	return &clickHouse{cfg: cfg, log: log.With("engine", NameClickHouse), listener: tcp}, nil
+}
+
+func (c *clickHouse) name() string { return NameClickHouse }
+
+func (c *clickHouse) release() { _ = c.listener.Close() }
+
+func (c *clickHouse) probe(ctx context.Context) error {
+	return getOK(ctx, "http://"+c.listener.Addr().String()+"/ping")
+}
+
+// run starts a child and waits for its end. The kernel kills the child when
+// the thread that started it ends (Pdeathsig), so that thread is kept until
+// then.
+func (c *clickHouse) run(ctx context.Context, ready func()) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	cmd, lifeline, output, err := c.start()
+	if err != nil {
+		return fmt.Errorf("start clickhouse child: %w", err)
+	}
+	logs := newChildLog(c.log)
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		logs.copy(output)
+	}()
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+
+	answering, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() { answered <- pollUntil(answering, c.probe) }()
+
+	for waiting := true; waiting; {
+		select {
+		case err = <-exited:
+			waiting = false
+		case probed := <-answered:
+			answered = nil
+			if probed == nil {
+				ready()
+			}
+		case <-ctx.Done():
+			err = c.end(cmd.Process, lifeline, exited)
+			waiting = false
+		}
+	}
+	cancel()
+	if answered != nil {
+		<-answered
+	}
+	lifeline.Close()
+	<-logged
+	output.Close()
+	if ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(fmt.Errorf("clickhouse child ended: %w", exitError(err)), logs.lastError())
+}
+
+// exitError names a clean exit, which a child makes only when told to.
+func exitError(err error) error {
+	if err == nil {
+		return errors.New("exit status 0")
+	}
+	return err
+}
+
+// end asks the child to stop by closing its standard input, and kills it when
+// it takes longer than the grace period.
+func (c *clickHouse) end(p *os.Process, lifeline *os.File, exited <-chan error) error {
+	lifeline.Close()
+	_ = p.Signal(syscall.SIGTERM) // fails only when it has ended
+	timer := time.NewTimer(c.cfg.StopGrace)
+	defer timer.Stop()
+	select {
+	case err := <-exited:
+		return err
+	case <-timer.C:
+		_ = p.Kill() // fails only when it has ended
+		<-exited
+		return fmt.Errorf("killed after %s", c.cfg.StopGrace)
+	}
+}
+
+// start launches the child with its configuration, the listening socket, a
+// lifeline on standard input that ends with this process, and a pipe for its
+// log lines.
+func (c *clickHouse) start() (cmd *exec.Cmd, lifeline, output *os.File, err error) {
+	config, err := c.writeConfig()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer config.Close()
+	socket, err := c.listener.File()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer socket.Close()
+	stdin, lifeline, err := os.Pipe()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer stdin.Close()
+	output, stderr, err := os.Pipe()
+	if err != nil {
+		lifeline.Close()
+		return nil, nil, nil, err
+	}
+	defer stderr.Close()
+	cmd = &exec.Cmd{
+		Path: selfPath, Args: []string{"vitascope", childArgument, childConfine},
+		Env: []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC", "TMPDIR=" + c.tmpDir(), "GOMEMLIMIT=192MiB"},
+		Dir: c.dataDir(), Stdin: stdin, Stdout: stderr, Stderr: stderr,
+		ExtraFiles: []*os.File{config, socket}, SysProcAttr: childAttributes(),
+	}
+	if err := cmd.Start(); err != nil {
+		lifeline.Close()
+		output.Close()
+		return nil, nil, nil, err
+	}
+	return cmd, lifeline, output, nil
+}
+
+func (c *clickHouse) dataDir() string    { return filepath.Join(c.cfg.DataDir, "data") }
+func (c *clickHouse) tmpDir() string     { return filepath.Join(c.dataDir(), "tmp") }
+func (c *clickHouse) configPath() string { return filepath.Join(c.cfg.DataDir, "config.xml") }
+
+// writeConfig makes the folders and the server's configuration file, and
+// returns the child's own configuration as a file without a name: it holds the
+// password.
+func (c *clickHouse) writeConfig() (*os.File, error) {
+	if err := os.MkdirAll(c.tmpDir(), 0o700); err != nil {
+		return nil, err
+	}
+	xml, err := serverConfig(c.dataDir(), c.cfg.MemoryBytes)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(c.configPath(), xml, 0o600); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(c.cfg.DataDir, ".child-*")
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(os.Remove(f.Name()), json.NewEncoder(f).Encode(childConfig{
+		ParentPID: os.Getpid(), LibraryPath: c.cfg.LibraryPath, DataDir: c.dataDir(), ConfigFile: c.configPath(),
+		User: c.cfg.User, Password: c.cfg.Password, Database: c.cfg.Database, Concurrency: c.cfg.Concurrency,
+		ConnectPorts: c.cfg.ConnectPorts, AllowUnsandboxed: c.cfg.AllowUnsandboxed,
+	}))
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}

@@ -1,0 +1,169 @@
+package engines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/versity/versitygw/backend/meta"
+	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/embedgw"
+)
+
+const (
+	s3HealthPath = "/_health" // masks a bucket of that name, which S3 does not allow anyway
+	// s3MaxCopyBytes is S3's own limit for one CopyObject. versitygw refuses
+	// every copy when it is not set.
+	s3MaxCopyBytes = 5 << 30
+	// s3MaxParts is S3's own limit of parts per upload.
+	s3MaxParts = 10_000
+	// s3MaxRequests bounds requests in flight, of the product's own roles.
+	s3MaxRequests = 1024
+	// s3FileOperations bounds the threads that wait for the disk.
+	s3FileOperations = 128
+)
+
+// s3Gateway is versitygw over two folders.
+type s3Gateway struct {
+	objects, meta string
+	addr          string
+	creds         credentials
+}
+
+// newS3Gateway chooses the address. The gateway listens by itself and cannot
+// tell a port chosen by the system, so a free one is found beforehand.
+func newS3Gateway(cfg Config, creds credentials) (*s3Gateway, error) {
+	addr, err := loopbackAddr(cfg.S3Port)
+	if err != nil {
+		return nil, fmt.Errorf("choose s3 port: %w", err)
+	}
+	return &s3Gateway{objects: cfg.path("s3", "objects"), meta: cfg.path("s3", "meta"), addr: addr, creds: creds}, nil
+}
+
+func (g *s3Gateway) name() string { return NameS3 }
+
+func (g *s3Gateway) release() {}
+
+// run serves until ctx ends. posix.New moves the process into the objects
+// folder, where its relative paths lead; run moves it back.
+func (g *s3Gateway) run(ctx context.Context, ready func()) error {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	backend, err := g.backend()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Chdir(cwd) }() // it may be gone by now, and nothing is lost
+	defer backend.Shutdown()
+
+	serving, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- embedgw.RunVersityGW(serving, backend, &embedgw.Config{
+			RootUserAccess: g.creds.s3Access, RootUserSecret: g.creds.s3Secret, Region: s3Region,
+			Ports: []string{g.addr}, MaxConnections: 2 * s3MaxRequests, MaxRequests: s3MaxRequests,
+			MultipartMaxParts: s3MaxParts, Quiet: true, KeepAlive: true, HealthPath: s3HealthPath,
+		})
+	}()
+	answered := make(chan error, 1)
+	go func() { answered <- pollUntil(serving, g.probe) }()
+	select {
+	case err = <-ended:
+		cancel()
+		<-answered
+		return err
+	case err = <-answered:
+	}
+	if err == nil {
+		ready()
+	}
+	return <-ended
+}
+
+// backend opens the folders. Metadata lives in extended attributes; on a
+// file system without them, in files beside the objects.
+func (g *s3Gateway) backend() (*syncedPosix, error) {
+	for _, dir := range []string{g.objects, g.meta} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make s3 folder: %w", err)
+		}
+	}
+	opts := posix.PosixOpts{Concurrency: s3FileOperations, CopyObjectThreshold: s3MaxCopyBytes}
+	opts.SetNewDirPerm(0o700)
+	opts.SetNewFilePerm(0o600)
+	var storer meta.MetadataStorer = meta.XattrMeta{}
+	sidecar := ""
+	if err := (meta.XattrMeta{}).Test(g.objects); err != nil {
+		if storer, err = meta.NewSideCar(g.meta); err != nil {
+			return nil, fmt.Errorf("open s3 metadata folder: %w", err)
+		}
+		opts.SideCarDir, sidecar = g.meta, g.meta
+	}
+	p, err := posix.New(g.objects, storer, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open s3 objects folder: %w", err)
+	}
+	return &syncedPosix{Posix: p, objects: g.objects, sidecar: sidecar}, nil
+}
+
+func (g *s3Gateway) probe(ctx context.Context) error {
+	return getOK(ctx, "http://"+g.addr+s3HealthPath)
+}
+
+// loopbackAddr returns 127.0.0.1:port, with a free port for 0.
+func loopbackAddr(port int) (string, error) {
+	addr := net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
+	if port != 0 {
+		return addr, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// pollUntil calls probe every few milliseconds until it succeeds or ctx ends.
+func pollUntil(ctx context.Context, probe func(context.Context) error) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := probe(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-tick.C:
+		}
+	}
+}
+
+// getOK asks url once and wants status 200. It leaves no connection behind.
+func getOK(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	req.Close = true
+	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
+	res, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("answered %s", res.Status)
+	}
+	return nil
+}
