@@ -4,6 +4,7 @@
 // Object keys are a contract between releases and between features:
 //
 //	accounts/<account>/media/<media>/g<generation>/source                  the uploaded original
+//	accounts/<account>/media/<media>/g<generation>/upload/                 while it arrives: upload.json, <from>-<to>
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/<rendition>/ init.mp4, <n>.m4s, index.m3u8
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/             poster.jpg, storyboard.jpg, storyboard.vtt
 //	accounts/<account>/media/<media>/g<generation>/p<publication>/         multivariant.m3u8

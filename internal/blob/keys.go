@@ -22,6 +22,12 @@ func SourceKey(account, media string, generation int) string {
 	return GenerationPrefix(account, media, generation) + "source"
 }
 
+// UploadPrefix is the folder of what an upload keeps until its source is whole,
+// with a trailing slash.
+func UploadPrefix(account, media string, generation int) string {
+	return GenerationPrefix(account, media, generation) + "upload/"
+}
+
 // OutputPrefix is the folder that one attempt of one job writes into, with a
 // trailing slash. The attempt fences late writers: a worker that wakes after its
 // job was given away cannot overwrite what the other one made.

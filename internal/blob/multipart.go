@@ -1,0 +1,96 @@
+package blob
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// Part is one piece of an object that is being put together; see StartParts.
+type Part struct {
+	Number int // from 1
+	Size   int64
+	ETag   string
+}
+
+// StartParts begins an object that arrives in parts and returns the id of that
+// work. Nothing shows under key until CompleteParts.
+func (s *Store) StartParts(ctx context.Context, key, contentType string) (string, error) {
+	core := minio.Core{Client: s.client}
+	id, err := core.NewMultipartUpload(ctx, s.bucket, key, minio.PutObjectOptions{ContentType: contentType})
+	if err != nil {
+		return "", fmt.Errorf("start parts of %s: %w", key, err)
+	}
+	return id, nil
+}
+
+// PutPart stores a part, replacing an earlier one of that number. S3 wants at
+// least 5 MiB in every part but the last.
+func (s *Store) PutPart(ctx context.Context, key, id string, number int, r io.Reader, size int64) error {
+	core := minio.Core{Client: s.client}
+	if _, err := core.PutObjectPart(ctx, s.bucket, key, id, number, r, size, minio.PutObjectPartOptions{}); err != nil {
+		return translateParts(fmt.Sprintf("put part %d of", number), key, err)
+	}
+	return nil
+}
+
+// Parts returns the parts stored so far by number, or ErrNotFound when the work
+// was completed, aborted or never begun.
+func (s *Store) Parts(ctx context.Context, key, id string) ([]Part, error) {
+	core := minio.Core{Client: s.client}
+	var parts []Part
+	for marker := 0; ; {
+		res, err := core.ListObjectParts(ctx, s.bucket, key, id, marker, 1000)
+		if err != nil {
+			return nil, translateParts("list parts of", key, err)
+		}
+		for _, p := range res.ObjectParts {
+			parts = append(parts, Part{Number: p.PartNumber, Size: p.Size, ETag: p.ETag})
+		}
+		if !res.IsTruncated || res.NextPartNumberMarker <= marker {
+			return parts, nil
+		}
+		marker = res.NextPartNumberMarker
+	}
+}
+
+// CompleteParts makes the object of the given parts, in order. Doing it twice
+// gives ErrNotFound.
+func (s *Store) CompleteParts(ctx context.Context, key, id string, parts []Part) error {
+	core := minio.Core{Client: s.client}
+	list := make([]minio.CompletePart, len(parts))
+	for i, p := range parts {
+		list[i] = minio.CompletePart{PartNumber: p.Number, ETag: p.ETag}
+	}
+	if _, err := core.CompleteMultipartUpload(ctx, s.bucket, key, id, list, minio.PutObjectOptions{}); err != nil {
+		return translateParts("complete parts of", key, err)
+	}
+	return nil
+}
+
+// AbortParts throws away what StartParts began under any key beginning with
+// prefix. Nothing there is not an error.
+func (s *Store) AbortParts(ctx context.Context, prefix string) error {
+	core := minio.Core{Client: s.client}
+	ctx, cancel := context.WithCancel(ctx) // stops the lister when we return early
+	defer cancel()
+	for up := range s.client.ListIncompleteUploads(ctx, s.bucket, prefix, true) {
+		if up.Err != nil {
+			return fmt.Errorf("list parts under %s: %w", prefix, up.Err)
+		}
+		err := core.AbortMultipartUpload(ctx, s.bucket, up.Key, up.UploadID)
+		if err != nil && minio.ToErrorResponse(err).Code != "NoSuchUpload" {
+			return fmt.Errorf("abort parts of %s: %w", up.Key, err)
+		}
+	}
+	return nil
+}
+
+func translateParts(op, key string, err error) error {
+	if minio.ToErrorResponse(err).Code == "NoSuchUpload" {
+		return fmt.Errorf("%s %s: %w", op, key, ErrNotFound)
+	}
+	return translate(op, key, err)
+}
