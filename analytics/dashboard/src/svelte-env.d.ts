@@ -1,0 +1,10 @@
+/// <reference types="svelte" />
+/// <reference types="vite/client" />
+
+declare module "svelte/elements" {
+  interface SvelteHTMLElements {
+    "vitascope-player": HTMLAttributes<HTMLElement> & { "media-id": string; "do-not-track"?: boolean | "" };
+  }
+}
+
+export {};
