@@ -124,6 +124,23 @@ test("fractions of a millisecond never widen an interval", () => {
   expect(events.filter((e) => e.k === "watch")).toMatchObject([{ from_ms: 101, to_ms: 600 }]);
 });
 
+test("an interval starts where playback was at rest, when the news of its start comes a moment late", () => {
+  const events: BeaconEvent[] = [];
+  const t = new Tracker((e) => events.push(e), 60_000);
+  t.play(1000, 0, false);
+  t.playing(1400, 30, 1);
+  t.progress(1900, 530);
+  t.seeking(1900);
+  t.seeked(1950, 20_000);
+  t.playing(2000, 20_040, 1);
+  t.progress(2100, 20_140);
+  t.stop(2100);
+  expect(events.filter((e) => e.k === "watch")).toMatchObject([
+    { from_ms: 0, to_ms: 530 },
+    { from_ms: 20_000, to_ms: 20_140 },
+  ]);
+});
+
 test("each interval has one speed", () => {
   const p = simulate();
   p.start();

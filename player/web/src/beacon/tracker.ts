@@ -50,20 +50,29 @@ export class Tracker {
   play(at: number, pos: number, autoplay: boolean): void {
     if (this.#askedAt >= 0) return;
     this.#askedAt = at;
+    this.#pos = pos;
     this.#emit({ k: "play", at_ms: ms(at), pos_ms: this.#clamp(pos), autoplay });
   }
 
-  /** Media time moves, from pos on. */
+  /**
+   * Media time moves, and has come to pos. The interval starts where playback
+   * was last at rest when that is only a moment before, else at pos.
+   */
   playing(at: number, pos: number, rate = this.#rate): void {
     if (!this.#started && this.#askedAt >= 0) {
       this.#started = true;
       this.#emit({ k: "startup", at_ms: ms(at), took_ms: ms(at - this.#askedAt) });
     }
     this.#endStall(at);
-    this.#rate = rate;
     this.#seekFrom = -1;
-    this.#close(at);
-    this.#start(at, pos);
+    if (this.#open) {
+      this.progress(at, pos);
+      this.rate(at, pos, rate);
+      return;
+    }
+    this.#rate = rate;
+    const moved = pos - this.#pos;
+    this.#start(at, moved >= 0 && moved <= SLACK_MS ? this.#pos : pos, pos);
   }
 
   /** A sample of the position while playing. Ignored between intervals. */
@@ -156,9 +165,9 @@ export class Tracker {
     this.#pos = pos;
   }
 
-  #start(at: number, pos: number): void {
+  #start(at: number, from: number, pos = from): void {
     this.#pos = pos;
-    this.#open = { from: Math.max(0, Math.ceil(pos - 1e-3)), last: pos, at, rate: this.#rate };
+    this.#open = { from: Math.max(0, Math.ceil(from - 1e-3)), last: pos, at, rate: this.#rate };
   }
 
   #cut(at: number): void {

@@ -1,0 +1,45 @@
+// media-chrome writes <style> elements into its shadow roots, which a page
+// with a strict Content-Security-Policy refuses. This plugin rewrites the few
+// places that do so, at build time, to constructable style sheets (see
+// src/player/shadow.ts). The patterns belong to the pinned version: the build
+// fails when one no longer matches.
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+const shadow = fileURLToPath(new URL("../src/player/shadow.ts", import.meta.url));
+
+const plain = /this\.shadowRoot\.innerHTML = this\.constructor\.getTemplateHTML\(attrs\);/;
+const unsafe = /this\.shadowRoot\.setHTMLUnsafe \? this\.shadowRoot\.setHTMLUnsafe\(html\) : this\.shadowRoot\.innerHTML = html;/;
+
+const ruleHelpers = /function getCSSRule\([\s\S]*?\nfunction getNumericAttr/;
+
+/** Rewrites the templates of media-chrome's elements for a strict CSP. */
+export function mediaChromePlugin() {
+  return {
+    name: "media-chrome-csp",
+    setup(build) {
+      build.onLoad({ filter: /media-chrome[\\/]dist[\\/].*\.js$/ }, async (args) => {
+        let code = await readFile(args.path, "utf8");
+        const head = `import { writeShadow as __write, sheetRule as __rule } from ${JSON.stringify(shadow)};\n`;
+        if (args.path.endsWith("element-utils.js")) {
+          if (!ruleHelpers.test(code)) throw new Error(`${args.path}: rule helpers have changed`);
+          code = code.replace(
+            ruleHelpers,
+            "const getCSSRule = (root, want) => __rule.find(root, want);\n" +
+              "const insertCSSRule = (root, selector) => __rule.insert(root, selector);\nfunction getNumericAttr",
+          );
+          return { contents: head + code, loader: "js" };
+        }
+        const written = code
+          .replace(plain, "__write(this.shadowRoot, this.constructor.getTemplateHTML(attrs));")
+          .replace(unsafe, "__write(this.shadowRoot, html);");
+        if (/shadowRoot\.(innerHTML|setHTMLUnsafe)/.test(written)) {
+          throw new Error(`${args.path}: a template is written in a way the plugin does not know`);
+        }
+        // Templates are indented for people; esbuild keeps the text of literals.
+        const squeezed = written.replace(/\n\s+/g, "\n");
+        return { contents: (written === code ? "" : head) + squeezed, loader: "js" };
+      });
+    },
+  };
+}

@@ -1,0 +1,62 @@
+/** What the facade looks like. Collapsed at build time (build/templates.mjs). */
+
+export const html = /* html */ `
+<div part="box">
+  <img part="poster" alt="">
+  <button part="play-button" hidden><svg viewBox="0 0 24 24" aria-hidden="true"><path d="m9 6v12l10-6z"/></svg></button>
+  <p part="message" role="status"></p>
+</div>`;
+
+export const css = /* css */ `
+:host {
+  display: block;
+  position: relative;
+  aspect-ratio: 16/9;
+}
+:host([hidden]) { display: none }
+div {
+  all: initial;
+  position: absolute;
+  inset: 0;
+  display: grid;
+  place-content: center;
+  justify-items: center;
+  overflow: hidden;
+  container-type: inline-size;
+  border-radius: var(--vitascope-radius, 12px);
+  background: linear-gradient(#2a2d3d, #0c0d13);
+  color: #fff;
+  font: 500 15px/1.4 system-ui, sans-serif;
+}
+img {
+  position: absolute;
+  inset: 0;
+  width: 100%;
+  height: 100%;
+  object-fit: contain;
+}
+img:not([src]), [hidden] { display: none !important }
+button {
+  position: relative;
+  width: clamp(48px, 13cqi, 88px);
+  aspect-ratio: 1;
+  border: 0;
+  border-radius: 50%;
+  background: var(--vitascope-accent, #6457f9);
+  box-shadow: 0 6px 30px #0006;
+  cursor: pointer;
+  transition: .2s;
+}
+button:hover { transform: scale(1.07) }
+button:focus-visible { outline: 3px solid #fff; outline-offset: 3px }
+svg { width: 50%; fill: #fff; stroke: #fff; stroke-width: 2; stroke-linejoin: round; vertical-align: middle }
+p {
+  position: relative;
+  margin: 16px;
+  text-align: center;
+}
+.w * { animation: p 1s infinite alternate }
+p:empty { display: none }
+@keyframes p { to { opacity: .4 } }
+@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important } }
+`;

@@ -1,0 +1,60 @@
+import "media-chrome/dist/media-controller.js";
+import "media-chrome/dist/media-control-bar.js";
+import "media-chrome/dist/media-play-button.js";
+import "media-chrome/dist/media-time-range.js";
+import "media-chrome/dist/media-preview-thumbnail.js";
+import "media-chrome/dist/media-preview-time-display.js";
+import "media-chrome/dist/media-time-display.js";
+import "media-chrome/dist/media-mute-button.js";
+import "media-chrome/dist/media-volume-range.js";
+import "media-chrome/dist/media-pip-button.js";
+import "media-chrome/dist/media-fullscreen-button.js";
+import "media-chrome/dist/media-loading-indicator.js";
+import "media-chrome/dist/menu/media-captions-menu.js";
+import "media-chrome/dist/menu/media-captions-menu-button.js";
+import "media-chrome/dist/menu/media-playback-rate-menu.js";
+import "media-chrome/dist/menu/media-rendition-menu.js";
+import "media-chrome/dist/menu/media-settings-menu.js";
+import "media-chrome/dist/menu/media-settings-menu-button.js";
+import "media-chrome/dist/menu/media-settings-menu-item.js";
+
+const markup = /* html */ `
+<media-controller part="controls" keyboardforwardseekoffset="5" keyboardbackwardseekoffset="5">
+  <media-loading-indicator slot="centered-chrome" noautohide></media-loading-indicator>
+  <span class="shade"></span>
+  <media-control-bar>
+    <media-play-button></media-play-button>
+    <media-time-range></media-time-range>
+    <media-time-display showduration></media-time-display>
+    <span class="volume"><media-mute-button></media-mute-button><media-volume-range></media-volume-range></span>
+    <span class="gap"></span>
+    <media-captions-menu-button></media-captions-menu-button>
+    <media-settings-menu-button></media-settings-menu-button>
+    <media-pip-button></media-pip-button>
+    <media-fullscreen-button></media-fullscreen-button>
+  </media-control-bar>
+  <media-captions-menu hidden anchor="auto"></media-captions-menu>
+  <media-settings-menu hidden anchor="auto">
+    <media-settings-menu-item class="quality">Quality
+      <media-rendition-menu slot="submenu" hidden><span slot="title">Quality</span></media-rendition-menu>
+    </media-settings-menu-item>
+    <media-settings-menu-item>Speed
+      <media-playback-rate-menu slot="submenu" hidden rates="0.5 0.75 1 1.25 1.5 2"><span slot="title">Speed</span></media-playback-rate-menu>
+    </media-settings-menu-item>
+  </media-settings-menu>
+</media-controller>`;
+
+/** Builds the controls around a media element; the caller adds them to the page. */
+export function buildControls(video: HTMLVideoElement, hasVideo: boolean): HTMLElement {
+  const template = document.createElement("template");
+  template.innerHTML = markup.trim();
+  const controller = template.content.firstElementChild as HTMLElement;
+  if (!hasVideo) {
+    controller.querySelector("media-pip-button")?.remove();
+    controller.querySelector("media-fullscreen-button")?.remove();
+    controller.querySelector(".quality")?.remove();
+  }
+  video.slot = "media";
+  controller.prepend(video);
+  return controller;
+}

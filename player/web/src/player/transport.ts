@@ -1,0 +1,34 @@
+import type { Sent, Timing, Transport } from "../beacon/outbox";
+import { now } from "./observe";
+
+/** Sends batches to url as text/plain, which needs no preflight. */
+export function httpTransport(url: string): Transport {
+  return {
+    async send(body: string): Promise<Sent> {
+      try {
+        const res = await fetch(url, { method: "POST", body, keepalive: true, credentials: "omit" });
+        if (res.ok) return { ok: true };
+        if (res.status < 500 && res.status !== 429 && res.status !== 408) return { ok: false, retry: false };
+        return { ok: false, retry: true, ...retryAfter(res) };
+      } catch {
+        return { ok: false, retry: true };
+      }
+    },
+    last: (body) => navigator.sendBeacon(url, body),
+  };
+}
+
+function retryAfter(res: Response): { afterMs?: number } {
+  const seconds = Number(res.headers.get("Retry-After") ?? Number.NaN);
+  return seconds > 0 ? { afterMs: Math.min(seconds, 600) * 1000 } : {};
+}
+
+/** The browser's clock, chance and timers. */
+export const browserTiming: Timing = {
+  now,
+  random: Math.random,
+  after(ms, then) {
+    const timer = window.setTimeout(then, ms);
+    return () => clearTimeout(timer);
+  },
+};

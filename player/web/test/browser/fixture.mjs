@@ -1,0 +1,153 @@
+// A stand-in for the server: the built player, one real video as demuxed CMAF
+// HLS, embed configs in every state, and a collector that keeps what it gets.
+// A second origin serves the pages that embed it.
+import { execFile } from "node:child_process";
+import { createReadStream } from "node:fs";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { chromium } from "playwright-core";
+
+const run = promisify(execFile);
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+
+const types = {
+  ".js": "text/javascript", ".css": "text/css", ".m3u8": "application/vnd.apple.mpegurl",
+  ".mp4": "video/mp4", ".m4s": "video/mp4", ".vtt": "text/vtt", ".jpg": "image/jpeg",
+};
+
+/** Encodes a clip of a few seconds with a counter and a tone into dir/hls. */
+export async function makeHLS(dir, seconds = 30) {
+  const gop = ["-g", "50", "-keyint_min", "50", "-sc_threshold", "0"];
+  const packaging = [
+    "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4",
+    "-hls_flags", "independent_segments", "-hls_segment_filename", join(dir, "v%v_%d.m4s"),
+    "-hls_fmp4_init_filename", "init_%v.mp4", "-master_pl_name", "multivariant.m3u8",
+    "-var_stream_map", "a:0,agroup:aud,default:yes v:0,agroup:aud v:1,agroup:aud",
+  ];
+  await run("ffmpeg", [
+    "-v", "error", "-f", "lavfi", "-i", `testsrc2=s=1280x720:r=25:d=${seconds}`,
+    "-f", "lavfi", "-i", `sine=f=440:d=${seconds}`,
+    "-map", "1:a", "-map", "0:v", "-map", "0:v", "-c:a", "aac", "-b:a", "96k", "-ac", "2",
+    "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", ...gop,
+    "-s:v:0", "640x360", "-b:v:0", "500k", "-s:v:1", "1280x720", "-b:v:1", "1500k",
+    ...packaging, join(dir, "v%v.m3u8"),
+  ]);
+  await run("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=1280x720:d=1", "-frames:v", "1", join(dir, "poster.jpg")]);
+  await run("ffmpeg", [
+    "-v", "error", "-f", "lavfi", "-i", `testsrc2=s=160x90:r=1:d=${seconds}`, "-vf", "fps=1/3,tile=10x1",
+    "-frames:v", "1", join(dir, "storyboard.jpg"),
+  ]);
+}
+
+const stamp = (s) => `00:00:${String(s).padStart(2, "0")}.000`;
+
+function storyboard(seconds) {
+  let vtt = "WEBVTT\n";
+  for (let i = 0; i * 3 < seconds; i++) {
+    vtt += `\n${stamp(i * 3)} --> ${stamp(Math.min(seconds, i * 3 + 3))}\nstoryboard.jpg#xywh=${i * 160},0,160,90\n`;
+  }
+  return vtt;
+}
+
+async function listen(handler) {
+  const server = createServer(handler);
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return { server, origin: `http://127.0.0.1:${server.address().port}` };
+}
+
+/** Starts both origins and a browser; close() ends them all. */
+export async function start({ seconds = 30 } = {}) {
+  const dir = await mkdtemp(join(tmpdir(), "vitascope-player-"));
+  await makeHLS(dir, seconds);
+  const world = { bodies: [], refuse: 0, media: {}, pages: {}, headers: {}, requests: [] };
+
+  const ours = await listen(async (req, res) => {
+    const path = normalize(new URL(req.url, "http://x").pathname);
+    world.requests.push(path);
+    res.setHeader("Access-Control-Allow-Origin", "*");
+    if (path === "/beacons/v1") return collect(world, req, res);
+    if (path.startsWith("/embed/medias/")) return config(world, ours.origin, path.split("/")[3], seconds, res);
+    if (world.pages[path]) return page(world, path, res);
+    if (path.endsWith("/storyboard.vtt")) return res.setHeader("Content-Type", "text/vtt").end(storyboard(seconds));
+    const file = path.startsWith("/hls/") ? join(dir, path.split("/").pop())
+      : join(dist, path.replace("/assets/player/", "assets/"));
+    return send(file, req, res);
+  });
+  const theirs = await listen((req, res) => page(world, new URL(req.url, "http://x").pathname, res));
+
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+  return {
+    world, browser, ours: ours.origin, theirs: theirs.origin,
+    events: () => world.bodies.flatMap((b) => b.events),
+    async close() {
+      await browser.close();
+      for (const { server } of [ours, theirs]) {
+        server.closeAllConnections();
+        server.close();
+      }
+      await rm(dir, { recursive: true });
+    },
+  };
+}
+
+function page(world, path, res) {
+  if (!world.pages[path]) return res.writeHead(404).end();
+  for (const [name, value] of Object.entries(world.headers)) res.setHeader(name, value);
+  return res.setHeader("Content-Type", "text/html; charset=utf-8").end(world.pages[path]);
+}
+
+async function collect(world, req, res) {
+  let body = "";
+  for await (const part of req) body += part;
+  if (world.refuse > 0) {
+    world.refuse--;
+    return res.writeHead(503, { "Retry-After": "1" }).end();
+  }
+  world.bodies.push({ ...JSON.parse(body), raw: body, type: req.headers["content-type"] });
+  return res.writeHead(204).end();
+}
+
+function config(world, origin, id, seconds, res) {
+  const media = world.media[id];
+  if (!media) return res.writeHead(404).end();
+  const body = {
+    media_id: id, name: "Counter & tone", state: "ready", duration_seconds: seconds, width: 1280, height: 720,
+    has_video: true, has_audio: true, poster_url: `${origin}/hls/${id}/poster.jpg`,
+    storyboard_url: `${origin}/hls/${id}/storyboard.vtt`, hls_url: `${origin}/hls/${id}/multivariant.m3u8`,
+    beacon_url: `${origin}/beacons/v1`, view_token: `token-${id}`, view_id: `view-${id}`, ...media,
+  };
+  return res.setHeader("Content-Type", "application/json").end(JSON.stringify(body));
+}
+
+async function send(file, req, res) {
+  const found = await stat(file).catch(() => null);
+  if (!found?.isFile()) return res.writeHead(404).end();
+  res.setHeader("Content-Type", types[extname(file)] ?? "application/octet-stream");
+  const range = /^bytes=(\d+)-(\d*)$/.exec(req.headers.range ?? "");
+  if (!range) return res.end(await readFile(file));
+  const [from, to] = [Number(range[1]), range[2] ? Number(range[2]) : found.size - 1];
+  res.writeHead(206, { "Content-Range": `bytes ${from}-${to}/${found.size}` });
+  return createReadStream(file, { start: from, end: to }).pipe(res);
+}
+
+/** Polls until check gives something, or fails after ms. */
+export async function until(check, what, ms = 20_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await check();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`gave up waiting for ${what}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
