@@ -1,0 +1,51 @@
+// Headless Chromium, Debian's own, and a page on another origin that embeds a player.
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { chromium } from "playwright-core";
+
+/** Starts Chromium; it ends with the test. */
+export async function startBrowser(t) {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"],
+  });
+  t.after(() => browser.close());
+  return browser;
+}
+
+/** A page that notes every console error, uncaught error and failed request. */
+export async function openPage(context) {
+  const page = await context.newPage();
+  page.problems = [];
+  page.on("console", (m) => m.type() === "error" && page.problems.push(`console: ${m.text()} ${m.location().url ?? ""}`));
+  page.on("pageerror", (e) => page.problems.push(`uncaught: ${e.stack ?? e}`));
+  return page;
+}
+
+/** A marketer's site on an origin of its own, embedding the given code. */
+export async function hostSite(t, embedCode) {
+  const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Acme rockets</title></head>
+<body><h1>Our new rocket</h1>${embedCode}<p>Read on below the video.</p></body></html>`;
+  const server = createServer((req, res) => {
+    if (req.url.startsWith("/favicon")) return res.writeHead(204).end();
+    res.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(html);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  return `http://localhost:${server.address().port}/landing?utm_source=newsletter&utm_campaign=launch`;
+}
+
+/** The media element behind the embedded player, however deep it sits. */
+export const findVideo = `(() => {
+  const walk = (node) => {
+    for (const el of node.querySelectorAll("*")) {
+      if (el instanceof HTMLMediaElement) return el;
+      const found = el.shadowRoot && walk(el.shadowRoot);
+      if (found) return found;
+    }
+    return null;
+  };
+  return walk(document);
+})()`;
