@@ -1,0 +1,94 @@
+package sink
+
+import (
+	"context"
+	"slices"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// known remembers, for the views of one partition met lately, which batch
+// numbers are stored. It forgets views, never single numbers: a view it does
+// not know is looked up whole.
+type known struct {
+	views *otter.Cache[ViewKey, *seqSet]
+}
+
+func newKnown(size int) (*known, error) {
+	cache, err := otter.New(&otter.Options[ViewKey, *seqSet]{MaximumSize: size})
+	if err != nil {
+		return nil, err
+	}
+	return &known{views: cache}, nil
+}
+
+// load returns the sets of the views in arrivals, looking up those it does not
+// know. The result holds them for the batch, whatever the cache forgets.
+func (k *known) load(ctx context.Context, store Store, b Batch, arrivals []arrival) (map[ViewKey]*seqSet, error) {
+	sets := map[ViewKey]*seqSet{}
+	var unknown []ViewKey
+	for _, a := range arrivals {
+		if sets[a.key] != nil {
+			continue
+		}
+		set, ok := k.views.GetIfPresent(a.key)
+		if !ok {
+			set = &seqSet{}
+			unknown = append(unknown, a.key)
+		}
+		sets[a.key] = set
+	}
+	if len(unknown) == 0 {
+		return sets, nil
+	}
+	stored, err := store.Seen(ctx, b, unknown)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range unknown {
+		for _, seq := range stored[key] {
+			sets[key].add(seq)
+		}
+	}
+	return sets, nil
+}
+
+// keep remembers the sets after their batch is written.
+func (k *known) keep(sets map[ViewKey]*seqSet) {
+	for key, set := range sets {
+		k.views.Set(key, set)
+	}
+}
+
+// seqSet is a set of batch numbers as sorted, disjoint, non-adjacent runs: a
+// view's numbers are nearly always one run.
+type seqSet struct{ runs []seqRun }
+
+type seqRun struct{ lo, hi uint32 } // both included
+
+// add reports whether seq was not in the set.
+func (s *seqSet) add(seq uint32) bool {
+	i, _ := slices.BinarySearchFunc(s.runs, seq, func(r seqRun, seq uint32) int {
+		if r.hi < seq {
+			return -1
+		}
+		return 1
+	}) // the first run that ends at seq or later
+	if i < len(s.runs) && s.runs[i].lo <= seq {
+		return false
+	}
+	joinsLeft := i > 0 && s.runs[i-1].hi+1 == seq
+	joinsRight := i < len(s.runs) && seq+1 == s.runs[i].lo
+	switch {
+	case joinsLeft && joinsRight:
+		s.runs[i-1].hi = s.runs[i].hi
+		s.runs = slices.Delete(s.runs, i, i+1)
+	case joinsLeft:
+		s.runs[i-1].hi = seq
+	case joinsRight:
+		s.runs[i].lo = seq
+	default:
+		s.runs = slices.Insert(s.runs, i, seqRun{seq, seq})
+	}
+	return true
+}
