@@ -68,6 +68,8 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 		Workers:         c.workers,
 		SoftStopTimeout: cfg.StopGrace,
 		JobTimeout:      river.JobTimeoutDefault,
+		// A process inserts jobs that only others work.
+		SkipUnknownJobCheck: true,
 	}
 	if len(cfg.Queues) > 0 {
 		rc.Queues = map[string]river.QueueConfig{}
