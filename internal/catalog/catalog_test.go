@@ -188,6 +188,13 @@ func TestLeaseHasOneHolderUntilItRunsOut(t *testing.T) {
 		require.False(t, take("a", time.Hour))
 		require.NoError(t, db.ReleaseLease(ctx, res, "b"))
 		require.True(t, take("a", time.Hour))
+		holders, err := db.LeaseHolders(ctx, res)
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{res: "a"}, holders)
+		require.True(t, take("a", -time.Second))
+		holders, err = db.LeaseHolders(ctx, res)
+		require.NoError(t, err)
+		require.Empty(t, holders, "one that ran out is nobody's")
 	})
 }
 

@@ -31,3 +31,26 @@ func (db *DB) ReleaseLease(ctx context.Context, resource, holder string) error {
 	}
 	return nil
 }
+
+// LeaseHolders returns who holds each live lease whose resource begins with
+// prefix.
+func (db *DB) LeaseHolders(ctx context.Context, prefix string) (map[string]string, error) {
+	rows, err := db.QueryContext(ctx, `SELECT resource, holder FROM leases
+		WHERE substr(resource, 1, ?) = ? AND expires_ms >= ?`, len(prefix), prefix, time.Now().UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("lease holders of %s: %w", prefix, err)
+	}
+	defer rows.Close()
+	holders := map[string]string{}
+	for rows.Next() {
+		var resource, holder string
+		if err := rows.Scan(&resource, &holder); err != nil {
+			return nil, fmt.Errorf("lease holders of %s: %w", prefix, err)
+		}
+		holders[resource] = holder
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("lease holders of %s: %w", prefix, err)
+	}
+	return holders, nil
+}
