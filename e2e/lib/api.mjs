@@ -85,6 +85,7 @@ export class API {
         "Content-Type": "application/offset+octet-stream",
       },
       body: bytes,
+      duplex: "half", // for bodies that are streams
     });
   }
 

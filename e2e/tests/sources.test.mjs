@@ -1,0 +1,89 @@
+// Every common kind of source becomes playable HLS, the right way up; every broken
+// one ends as failed, soon, with a reason, and harms nothing.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+
+import { API, until } from "../lib/api.mjs";
+import { h264mp4, sources } from "../lib/media.mjs";
+import { freePort, run, Server, tempDir } from "../lib/process.mjs";
+
+/** Decodes the published HLS with FFmpeg and returns what ffprobe sees in it. */
+async function decodeHLS(url) {
+  const { stderr } = await run("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-i", url, "-f", "null", "-"]);
+  assert.equal(stderr, "", "FFmpeg decodes the playlist without a word");
+  const { stdout } = await run("ffprobe", ["-v", "error", "-show_entries", "stream=codec_name,codec_type,width,height,channels", "-of", "json", url]);
+  return JSON.parse(stdout).streams;
+}
+
+const children = () => spawnSync("pgrep", ["-f", "vitascope-media"]).stdout.toString().trim();
+
+test("real sources become playable, broken ones fail with a reason", async (t) => {
+  const dir = tempDir(t);
+  const data = join(dir, "data");
+  const server = await Server.start(t, { data, port: await freePort() });
+  const api = API.ofDataFolder(server.url, data);
+
+  const ids = new Map();
+  for (const [what, make] of Object.entries(sources)) {
+    ids.set(what, await api.uploadFile(await make(dir)));
+  }
+  for (const [what, id] of ids) {
+    await t.test(what, async () => {
+      const media = await api.waitFor(id, ["ready"], { timeout: 240_000 });
+      const streams = await decodeHLS(media.hls_url);
+      assert.equal(streams.some((s) => s.codec_name === "h264"), media.has_video);
+      assert.equal(streams.some((s) => s.codec_name === "aac" && s.channels === 2), media.has_audio);
+      assert.equal(media.has_audio, what !== "no audio");
+      assert.equal(media.has_video, what !== "MP3 alone");
+      assert.ok(Math.abs(media.duration_seconds - 4) < 0.3, `lasts ${media.duration_seconds} s`);
+      if (what.includes("rotation")) {
+        assert.deepEqual([media.width, media.height], [180, 320], "displayed upright");
+        assert.ok(streams.some((s) => s.width === 180 && s.height === 320), JSON.stringify(streams));
+      }
+      const poster = await fetch(media.poster_url);
+      assert.equal(poster.headers.get("content-type"), "image/jpeg");
+    });
+  }
+
+  const good = readFileSync(await h264mp4(dir, { seconds: 4, size: "320x180", name: "good.mp4" }));
+  const jpeg = join(dir, "still.jpg");
+  await run("ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=320x180", "-frames:v", "1", jpeg]);
+  const zero = join(dir, "zero.mp4");
+  await run("ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=320x180", "-t", "0", "-c:v", "libx264", zero]);
+  writeFileSync(join(dir, "canary"), "secret");
+  const bad = {
+    "an empty file": ["empty.mp4", Buffer.alloc(0), "empty_file"],
+    "a text file named .mp4": ["notes.mp4", Buffer.from("Dear diary, this is not a film.\n".repeat(50)), "unsupported_container"],
+    "a truncated MP4": ["cut.mp4", truncated(good), "truncated_file"],
+    "a JPEG": ["still.mp4", readFileSync(jpeg), "not_a_video"],
+    "a 0-second clip": ["zero.mp4", readFileSync(zero), null],
+    "a playlist renamed .mp4": ["list.mp4", Buffer.from(`#EXTM3U\n#EXTINF:1,\nfile://${dir}/canary\n#EXT-X-ENDLIST\n`), "unsupported_container"],
+  };
+  for (const [what, [name, bytes, code]] of Object.entries(bad)) {
+    await t.test(what, async () => {
+      const started = Date.now();
+      const id = await api.upload(bytes, name);
+      const media = await until("a final state", async () => {
+        const m = await api.media(id);
+        return ["failed", "ready"].includes(m.state) ? m : null;
+      }, { timeout: 30_000 });
+      assert.equal(media.state, "failed");
+      if (code) assert.equal(media.failure.code, code);
+      assert.match(media.failure.reason, /^[A-Z].{10,}\.$/, "a sentence for people");
+      t.diagnostic(`${what}: ${media.failure.code} after ${Date.now() - started} ms: ${media.failure.reason}`);
+    });
+  }
+  await until("no media process to be left", () => children() === "", { timeout: 5_000 });
+  assert.equal((await fetch(`${server.url}/readyz`)).status, 200, "the server is unharmed");
+});
+
+/** The first bytes of an MP4 whose index comes last: what a cut upload leaves. */
+function truncated(faststart) {
+  const moov = faststart.indexOf("moov") - 4;
+  const end = moov + faststart.readUInt32BE(moov);
+  const indexLast = Buffer.concat([faststart.subarray(0, moov), faststart.subarray(end)]);
+  return indexLast.subarray(0, Math.floor(indexLast.length / 2));
+}
