@@ -76,9 +76,8 @@ func MaybeRunChild() {
 }
 
 // readChildConfig reads the configuration, which both stages need, without
-// moving the shared offset.
-func readChildConfig() (childConfig, error) {
-	f := os.NewFile(childConfigFD, "config")
+// moving the shared offset. It leaves the file open for the next stage.
+func readChildConfig(f *os.File) (childConfig, error) {
 	var cfg childConfig
 	err := json.NewDecoder(io.NewSectionReader(f, 0, math.MaxInt32)).Decode(&cfg)
 	if err != nil {
@@ -90,7 +89,8 @@ func readChildConfig() (childConfig, error) {
 // confineChild restricts this thread and executes the program again from it,
 // so that the whole new process is confined.
 func confineChild(log *slog.Logger) error {
-	cfg, err := readChildConfig()
+	file := os.NewFile(childConfigFD, "config")
+	cfg, err := readChildConfig(file)
 	if err != nil {
 		return err
 	}
@@ -117,14 +117,16 @@ func confineChild(log *slog.Logger) error {
 		return fmt.Errorf("confine clickhouse: %w", err)
 	}
 	err = syscall.Exec(selfPath, []string{os.Args[0], childArgument, childServe}, os.Environ())
+	runtime.KeepAlive(file) // its finalizer would close what the next stage reads
 	return fmt.Errorf("execute %s again: %w", selfPath, err)
 }
 
 // serveChild runs the engine until the parent closes standard input, sends
 // SIGTERM or dies.
 func serveChild(log *slog.Logger) error {
-	cfg, err := readChildConfig()
-	if err != nil {
+	file := os.NewFile(childConfigFD, "config")
+	cfg, err := readChildConfig(file)
+	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
 	if err := dieWithParent(cfg.ParentPID); err != nil {

@@ -231,16 +231,18 @@ func checkConfined(t *testing.T, conn driver.Conn) {
 	defer server.Close()
 	secret := t.TempDir() + "/secret"
 	require.NoError(t, os.WriteFile(secret, []byte("1\n"), 0o644))
-	for _, sql := range []string{
-		"SELECT * FROM file('/etc/passwd', 'LineAsString')",
-		"SELECT * FROM file('" + secret + "', 'LineAsString')",
-		fmt.Sprintf("SELECT * FROM file('/proc/%d/environ', 'RawBLOB')", os.Getpid()),
-		"SELECT 1 INTO OUTFILE '" + secret + ".out'",
-		"INSERT INTO FUNCTION file('" + secret + ".out', 'CSV', 'a UInt8') SELECT 1",
-		"SELECT * FROM url('http://" + l.Addr().String() + "/', 'CSV', 'a UInt8') SETTINGS http_max_tries = 1",
-		"SELECT * FROM executable('id', 'TSV', 'a String')",
+	const cannotOpenFile = 76 // the engine's word for "Permission denied"
+	for sql, want := range map[string]int{
+		"SELECT * FROM file('/etc/passwd', 'LineAsString')":                           cannotOpenFile,
+		"SELECT * FROM file('" + secret + "', 'LineAsString')":                        cannotOpenFile,
+		fmt.Sprintf("SELECT * FROM file('/proc/%d/environ', 'RawBLOB')", os.Getpid()): cannotOpenFile,
+		"SELECT 1 INTO OUTFILE '" + secret + ".out'":                                  cannotOpenFile,
+		"INSERT INTO FUNCTION file('" + secret + ".out', 'CSV', 'a UInt8') SELECT 1":  cannotOpenFile,
+		"SELECT * FROM url('http://" + l.Addr().String() + "/', 'CSV', 'a UInt8')":    1001, // an I/O error
+		"SELECT * FROM executable('id', 'TSV', 'a String')":                           1,    // not among its scripts
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"http_max_tries": 1}))
 		rows, err := conn.Query(ctx, sql)
 		if err == nil {
 			for rows.Next() {
@@ -248,7 +250,7 @@ func checkConfined(t *testing.T, conn driver.Conn) {
 			err = rows.Err()
 		}
 		cancel()
-		require.NotZero(t, code(err), "%s: got %v", sql, err)
+		require.Equal(t, want, code(err), "%s: got %v", sql, err)
 	}
 	require.False(t, reached)
 	require.NoFileExists(t, secret+".out")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
@@ -70,6 +71,10 @@ func (g *s3Gateway) run(ctx context.Context, ready func()) error {
 			RootUserAccess: g.creds.s3Access, RootUserSecret: g.creds.s3Secret, Region: s3Region,
 			Ports: []string{g.addr}, MaxConnections: 2 * s3MaxRequests, MaxRequests: s3MaxRequests,
 			MultipartMaxParts: s3MaxParts, Quiet: true, KeepAlive: true, HealthPath: s3HealthPath,
+			// The default is the same, but says so on standard output.
+			IAMService: auth.NewIAMServiceSingle(auth.Account{
+				Access: g.creds.s3Access, Secret: g.creds.s3Secret, Role: auth.RoleAdmin,
+			}),
 		})
 	}()
 	answered := make(chan error, 1)
