@@ -149,11 +149,14 @@ func (db *DB) Transition(ctx context.Context, idb bun.IDB, id string, generation
 	return affectedOne(up.Exec(ctx))(fmt.Sprintf("media %s to %s", id, to))
 }
 
-// Publish records publication as the media's newest, or returns ErrConflict when
-// that or a newer one is already recorded.
-func (db *DB) Publish(ctx context.Context, idb bun.IDB, id string, generation, publication int) error {
+// Publish records publication as the media's newest, with the given columns, or
+// returns ErrConflict when that or a newer one is already recorded.
+func (db *DB) Publish(ctx context.Context, idb bun.IDB, id string, generation, publication int, set ...Set) error {
 	up := idb.NewUpdate().Model((*Media)(nil)).Set("publication = ?", publication).
 		Where("id = ? AND generation = ? AND publication < ? AND deleted_at IS NULL", id, generation, publication)
+	for _, s := range set {
+		up = up.Set("? = ?", bun.Ident(s.Column), s.Value)
+	}
 	return affectedOne(up.Exec(ctx))(fmt.Sprintf("publish %d of media %s", publication, id))
 }
 

@@ -1,0 +1,160 @@
+package av
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	"github.com/Eyevinn/mp4ff/aac"
+	"github.com/Eyevinn/mp4ff/avc"
+	"github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/vitascope/vitascope/transcode/child"
+)
+
+// packager writes one rendition as CMAF: an init segment and media segments of
+// one fragment each, with absolute decode times.
+type packager struct {
+	session   *child.Session
+	rendition string
+	timescale int64
+	next      int
+	samples   []mp4.FullSample
+}
+
+const trackID = 1
+
+func newPackager(s *child.Session, rendition string, timescale int64) *packager {
+	return &packager{session: s, rendition: rendition, timescale: timescale}
+}
+
+// initAVC writes the init segment from the encoder's parameter sets.
+func (p *packager) initAVC(extradata []byte) error {
+	var sets, pictures [][]byte
+	for _, unit := range avc.ExtractNalusFromByteStream(extradata) {
+		switch avc.GetNaluType(unit[0]) {
+		case avc.NALU_SPS:
+			sets = append(sets, unit)
+		case avc.NALU_PPS:
+			pictures = append(pictures, unit)
+		}
+	}
+	if len(sets) == 0 || len(pictures) == 0 || len(sets[0]) < 4 {
+		return fmt.Errorf("package %s: encoder gave no parameter sets", p.rendition)
+	}
+	segment := mp4.CreateEmptyInit()
+	trak := segment.AddEmptyTrack(uint32(p.timescale), "video", "und")
+	if err := trak.SetAVCDescriptor("avc1", sets, pictures, true); err != nil {
+		return fmt.Errorf("package %s: %w", p.rendition, err)
+	}
+	// Profile, constraints and level, as RFC 6381 wants them, are the bytes
+	// after the header of the sequence parameter set.
+	return p.init(segment, fmt.Sprintf("avc1.%02X%02X%02X", sets[0][1], sets[0][2], sets[0][3]))
+}
+
+// initAAC writes the init segment of stereo AAC-LC.
+func (p *packager) initAAC(sampleRate int, language string) error {
+	segment := mp4.CreateEmptyInit()
+	if len(language) != 3 {
+		language = "und"
+	}
+	trak := segment.AddEmptyTrack(uint32(p.timescale), "audio", language)
+	if err := trak.SetAACDescriptor(aac.AAClc, sampleRate); err != nil {
+		return fmt.Errorf("package %s: %w", p.rendition, err)
+	}
+	return p.init(segment, "mp4a.40.2")
+}
+
+func (p *packager) init(segment *mp4.InitSegment, codecs string) error {
+	brands := mp4.NewFtyp("cmf2", 0, []string{"cmf2", "cmfc", "iso6", "mp41"})
+	segment.Ftyp = brands
+	segment.Children[0] = brands
+	if err := os.Mkdir(p.rendition, 0o700); err != nil {
+		return err
+	}
+	name := path.Join(p.rendition, "init.mp4")
+	if _, err := write(name, segment.Encode); err != nil {
+		return err
+	}
+	return p.session.Emit(child.Event{Init: &child.Init{
+		Rendition: p.rendition, File: name, Codecs: codecs, Timescale: int(p.timescale),
+	}})
+}
+
+// addVideo adds a frame of an Annex B byte stream to the current segment.
+func (p *packager) addVideo(data []byte, decodeTime, duration int64, offset int32, key bool) {
+	flags := mp4.SetNonSyncSampleFlags(0)
+	if key {
+		flags = mp4.SyncSampleFlags
+	}
+	p.add(avc.ConvertByteStreamToNaluSample(data), flags, decodeTime, duration, offset)
+}
+
+// addAudio adds an AAC frame to the current segment.
+func (p *packager) addAudio(data []byte, decodeTime, duration int64) {
+	p.add(append([]byte(nil), data...), mp4.SyncSampleFlags, decodeTime, duration, 0)
+}
+
+func (p *packager) add(data []byte, flags uint32, decodeTime, duration int64, offset int32) {
+	p.samples = append(p.samples, mp4.FullSample{
+		Sample:     mp4.NewSample(flags, uint32(duration), uint32(len(data)), offset),
+		DecodeTime: uint64(decodeTime),
+		Data:       data,
+	})
+}
+
+// cut ends the current segment, when there is anything in it.
+func (p *packager) cut() error {
+	if len(p.samples) == 0 {
+		return nil
+	}
+	fragment, err := mp4.CreateFragment(uint32(p.next+1), trackID)
+	if err != nil {
+		return fmt.Errorf("package %s: %w", p.rendition, err)
+	}
+	duration := int64(0)
+	for _, s := range p.samples {
+		fragment.AddFullSample(s)
+		duration += int64(s.Dur)
+	}
+	segment := mp4.NewMediaSegmentWithStyp(mp4.NewStyp("msdh", 0, []string{"msdh", "msix", "cmfs", "cmff"}))
+	segment.EncOptimize = mp4.OptimizeTrun
+	segment.AddFragment(fragment)
+	name := child.SegmentFile(p.rendition, p.next)
+	size, err := write(name, segment.Encode)
+	if err != nil {
+		return err
+	}
+	n := p.next
+	p.next++
+	p.samples = p.samples[:0]
+	return p.session.Emit(child.Event{Segment: &child.Segment{
+		Rendition: p.rendition, N: n, Duration: duration, Bytes: size, File: name,
+	}})
+}
+
+// write makes a file in the job folder and returns its size.
+func write(name string, encode func(w io.Writer) error) (int64, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	buffered := bufio.NewWriterSize(f, 64<<10)
+	err = encode(buffered)
+	if err == nil {
+		err = buffered.Flush()
+	}
+	size := int64(0)
+	if info, statErr := f.Stat(); statErr == nil {
+		size = info.Size()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return 0, fmt.Errorf("write %s: %w", name, err)
+	}
+	return size, nil
+}

@@ -1,0 +1,159 @@
+package av
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/vitascope/vitascope/transcode/child"
+)
+
+// rungEncoder encodes one video rendition with libx264 and packages it.
+type rungEncoder struct {
+	rung    child.Rung
+	rate    child.Rational
+	ctx     *astiav.CodecContext
+	packet  *astiav.Packet
+	out     *packager
+	perUnit int64 // duration of a frame in the timescale
+	gop     int
+	segment int // frames in a segment
+	sent    int64
+	written int64
+	limit   int64
+}
+
+// minTimescale keeps rounding of one tick below 0.1 ms.
+const minTimescale = 10_000
+
+// maxFrames is twelve hours at 60 frames per second.
+const maxFrames = child.MaxDurationSeconds * 60
+
+func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
+	spec := e.spec
+	if spec.FrameRate.Num <= 0 || spec.FrameRate.Den <= 0 || spec.GOPFrames <= 0 || spec.SegmentGOPs <= 0 {
+		return nil, errors.New("encode needs a frame rate and a GOP")
+	}
+	codec := astiav.FindEncoderByName("libx264")
+	if codec == nil {
+		return nil, errors.New("FFmpeg has no libx264")
+	}
+	multiple := int64(1)
+	for int64(spec.FrameRate.Num)*multiple < minTimescale {
+		multiple *= 10
+	}
+	x := &rungEncoder{
+		rung: r, rate: spec.FrameRate, ctx: astiav.AllocCodecContext(codec), packet: astiav.AllocPacket(),
+		perUnit: int64(spec.FrameRate.Den) * multiple, gop: spec.GOPFrames, segment: spec.GOPFrames * spec.SegmentGOPs,
+		limit: maxFrames,
+	}
+	x.out = newPackager(e.session, r.Name, int64(spec.FrameRate.Num)*multiple)
+	x.ctx.SetWidth(r.Width)
+	x.ctx.SetHeight(r.Height)
+	x.ctx.SetPixelFormat(astiav.PixelFormatYuv420P)
+	x.ctx.SetSampleAspectRatio(astiav.NewRational(1, 1))
+	x.ctx.SetTimeBase(astiav.NewRational(spec.FrameRate.Den, spec.FrameRate.Num))
+	x.ctx.SetFramerate(astiav.NewRational(spec.FrameRate.Num, spec.FrameRate.Den))
+	x.ctx.SetGopSize(spec.GOPFrames)
+	x.ctx.SetThreadCount(threads())
+	x.ctx.SetFlags(x.ctx.Flags().Add(astiav.CodecContextFlagGlobalHeader))
+	if err := x.open(codec); err != nil {
+		x.close()
+		return nil, fmt.Errorf("open libx264 for %s: %w", r.Name, err)
+	}
+	return x, nil
+}
+
+func (x *rungEncoder) open(codec *astiav.Codec) error {
+	options := astiav.NewDictionary()
+	defer options.Free()
+	for key, value := range map[string]string{
+		"preset":  "veryfast",
+		"profile": "high",
+		"crf":     strconv.Itoa(x.rung.CRF),
+		"maxrate": strconv.Itoa(x.rung.MaxBitrateBPS),
+		"bufsize": strconv.Itoa(x.rung.MaxBitrateBPS * 3 / 2),
+		"x264-params": fmt.Sprintf("keyint=%d:min-keyint=%d:scenecut=0:open-gop=0:force-cfr=1:"+
+			"colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv", x.gop, x.gop),
+	} {
+		if err := options.Set(key, value, 0); err != nil {
+			return err
+		}
+	}
+	if err := x.ctx.Open(codec, options); err != nil {
+		return err
+	}
+	return x.out.initAVC(x.ctx.ExtraData())
+}
+
+func (x *rungEncoder) close() {
+	x.packet.Free()
+	x.ctx.Free()
+}
+
+// frame encodes the next frame of the grid. Keyframes follow from the GOP
+// length, so the source's own picture types are taken off.
+func (x *rungEncoder) frame(f *astiav.Frame) error {
+	if x.sent >= x.limit {
+		return child.Refuse(child.LimitExceeded, "more than %d frames", x.limit)
+	}
+	f.SetPictureType(astiav.PictureTypeNone)
+	f.SetPts(x.sent)
+	x.sent++
+	if err := x.ctx.SendFrame(f); err != nil {
+		return fmt.Errorf("encode %s: %w", x.rung.Name, err)
+	}
+	return x.drain()
+}
+
+func (x *rungEncoder) drain() error {
+	for {
+		err := x.ctx.ReceivePacket(x.packet)
+		if errors.Is(err, astiav.ErrEagain) || errors.Is(err, astiav.ErrEof) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", x.rung.Name, err)
+		}
+		err = x.take(x.packet)
+		x.packet.Unref()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// take packages a packet. Packets come in decoding order, one frame apart, so
+// the n-th is decoded at n frames; it is shown at its PTS.
+func (x *rungEncoder) take(p *astiav.Packet) error {
+	key := p.Flags().Has(astiav.PacketFlagKey)
+	if x.written%int64(x.segment) == 0 && x.written > 0 {
+		if !key || p.Pts() != x.written {
+			return fmt.Errorf("encode %s: frame %d is no keyframe", x.rung.Name, x.written)
+		}
+		if err := x.out.cut(); err != nil {
+			return err
+		}
+	}
+	offset := (p.Pts() - x.written) * x.perUnit
+	x.out.addVideo(p.Data(), x.written*x.perUnit, x.perUnit, int32(offset), key)
+	x.written++
+	return nil
+}
+
+func (x *rungEncoder) finish() error {
+	if err := x.ctx.SendFrame(nil); err != nil && !errors.Is(err, astiav.ErrEof) {
+		return fmt.Errorf("encode %s: %w", x.rung.Name, err)
+	}
+	if err := x.drain(); err != nil {
+		return err
+	}
+	return x.out.cut()
+}
+
+func (x *rungEncoder) duration() time.Duration {
+	return time.Duration(float64(x.written) / x.rate.Float64() * float64(time.Second))
+}

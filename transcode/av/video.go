@@ -1,0 +1,318 @@
+package av
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/vitascope/vitascope/transcode/child"
+)
+
+// videoTrack decodes the picture and feeds rungs, poster and storyboard.
+type videoTrack struct {
+	e       *encoding
+	decoder *decoder
+	graph   *graph
+	sinks   []string
+	steady  *steady
+	rungs   []*rungEncoder
+	images  *images
+	// last is the frame before the end, kept to be held for its duration.
+	last     *astiav.Frame
+	lastPTS  int64
+	lastHold int64
+}
+
+const (
+	posterSink = "poster"
+	storySink  = "story"
+)
+
+func newVideoTrack(e *encoding) (*videoTrack, error) {
+	d, err := newDecoder(e.in.video)
+	if err != nil {
+		return nil, err
+	}
+	v := &videoTrack{e: e, decoder: d, images: &images{session: e.session, spec: e.spec}, last: astiav.AllocFrame(), lastPTS: noPTS}
+	for _, r := range e.spec.Rungs {
+		encoder, err := newRungEncoder(e, r)
+		if err != nil {
+			v.close()
+			return nil, err
+		}
+		v.rungs = append(v.rungs, encoder)
+	}
+	return v, nil
+}
+
+func (v *videoTrack) close() {
+	for _, r := range v.rungs {
+		r.close()
+	}
+	if v.steady != nil {
+		v.steady.close()
+	}
+	if v.graph != nil {
+		v.graph.close()
+	}
+	v.last.Free()
+	v.decoder.close()
+}
+
+func (v *videoTrack) packet(p *astiav.Packet) error {
+	if err := v.decoder.decode(p, v.decoded); err != nil || p != nil {
+		return err
+	}
+	if v.graph == nil {
+		return child.Refuse(child.DecodeFailed, "no picture decoded")
+	}
+	// Filters take the last frame's time for the end of the stream. Shown once
+	// more at its real end, it gets its duration, and the copy none.
+	v.last.SetPts(v.lastPTS + v.lastHold)
+	if err := v.shape(v.last); err != nil {
+		return err
+	}
+	return v.graph.push(nil, v.filtered)
+}
+
+// decoded puts a frame on the output's timeline and into the graph, which is
+// built from the first one.
+func (v *videoTrack) decoded(f *astiav.Frame) error {
+	base := v.decoder.stream.TimeBase()
+	info := infoOf(f)
+	pts := info.pts
+	switch {
+	case pts == noPTS && v.lastPTS == noPTS:
+		pts = 0
+	case pts == noPTS:
+		rate := v.e.spec.FrameRate
+		pts = v.lastPTS + max(1, astiav.RescaleQ(1, astiav.NewRational(rate.Den, rate.Num), base))
+	default:
+		pts -= fromDuration(v.e.start, base)
+	}
+	v.lastPTS, v.lastHold = pts, v.hold(pts, info.duration, base)
+	f.SetPts(pts)
+	if v.graph == nil {
+		if err := v.build(f, info, base); err != nil {
+			return err
+		}
+	}
+	v.last.Unref()
+	if err := v.last.Ref(f); err != nil {
+		return fmt.Errorf("keep frame: %w", err)
+	}
+	return v.shape(f)
+}
+
+func (v *videoTrack) shape(f *astiav.Frame) error {
+	return v.steady.push(f, func(f *astiav.Frame) error { return v.graph.push(f, v.filtered) })
+}
+
+// hold is how long a frame at pts is shown if it is the last: its own duration
+// as far as the media's goes, or one frame of the grid.
+func (v *videoTrack) hold(pts, duration int64, base astiav.Rational) int64 {
+	rate := v.e.spec.FrameRate
+	frame := max(1, astiav.RescaleQ(1, astiav.NewRational(rate.Den, rate.Num), base))
+	rest := fromDuration(v.e.session.Job().Duration, base) - pts
+	return max(frame, min(duration, rest))
+}
+
+func (v *videoTrack) build(f *astiav.Frame, info frameInfo, base astiav.Rational) error {
+	args := pictureSource(f, base)
+	var err error
+	text := v.text(f, info)
+	if v.graph, err = newGraph("", text, args, v.sinks); err != nil {
+		return err
+	}
+	v.steady = newSteady(f, base)
+	return nil
+}
+
+func pictureSource(f *astiav.Frame, base astiav.Rational) astiav.FilterArgs {
+	return astiav.FilterArgs{
+		"video_size": fmt.Sprintf("%dx%d", f.Width(), f.Height()),
+		"pix_fmt":    strconv.Itoa(int(f.PixelFormat())),
+		"time_base":  base.String(),
+	}
+}
+
+// text is the graph: upright, progressive, constant rate, BT.709, then each
+// rung scaled from the larger one, with poster and storyboard on the side.
+func (v *videoTrack) text(f *astiav.Frame, info frameInfo) string {
+	spec := v.e.spec
+	deinterlace := ""
+	if info.interlaced {
+		deinterlace = "bwdif=mode=send_frame:deint=all"
+	}
+	rate := fmt.Sprintf("fps=fps=%d/%d:start_time=0", spec.FrameRate.Num, spec.FrameRate.Den)
+	base := chain(deinterlace, turnOf(v.decoder.stream).filters, rate)
+	normal := normalise(f, info)
+	if info.color.hdr() && len(spec.Rungs) > 0 && astiav.FindFilterByName("zscale") != nil && astiav.FindFilterByName("tonemap") != nil {
+		base = chain(base, toneMap(info.color, spec.Rungs[0]))
+		normal = "in_color_matrix=bt709:in_range=tv:out_color_matrix=bt709:out_range=tv"
+	}
+
+	var branches []string // what hangs off the base
+	var cascade []string
+	if len(spec.Rungs) > 0 {
+		branches = append(branches, "base0")
+		cascade = v.cascade(normal)
+	}
+	if spec.Poster {
+		branches = append(branches, posterSink+"0")
+		v.sinks = append(v.sinks, posterSink)
+		w, h := v.images.posterSize(f, turnOf(v.decoder.stream), v.e.in)
+		cascade = append(cascade, fmt.Sprintf("[%s0]%s,scale=%d:%d:flags=bicubic:%s,format=rgb24,thumbnail=n=%d[%s]",
+			posterSink, posterWindow(v.e.session.Job().Duration), w, h, imageRange(normal), posterFrames, posterSink))
+	}
+	if s := spec.Storyboard; s != nil {
+		branches = append(branches, storySink+"0")
+		v.sinks = append(v.sinks, storySink)
+		w, h := v.images.tileSize(f, turnOf(v.decoder.stream), v.e.in)
+		cascade = append(cascade, fmt.Sprintf("[%s0]fps=fps=1000/%d:start_time=0,scale=%d:%d:flags=bilinear:%s,format=rgb24[%s]",
+			storySink, s.Interval.Milliseconds(), w, h, imageRange(normal), storySink))
+	}
+	split := ""
+	for _, b := range branches {
+		split += "[" + b + "]"
+	}
+	return "[in]" + base + fmt.Sprintf(",split=%d", len(branches)) + split + ";" + strings.Join(cascade, ";")
+}
+
+// cascade is the chain of rungs: each is scaled from the one before.
+func (v *videoTrack) cascade(normal string) []string {
+	var parts []string
+	last := len(v.e.spec.Rungs) - 1
+	for i, r := range v.e.spec.Rungs {
+		v.sinks = append(v.sinks, r.Name)
+		colors := ""
+		if i == 0 {
+			colors = ":" + normal
+		}
+		scale := fmt.Sprintf("[base%d]scale=%d:%d:flags=bicubic%s,setsar=1,format=yuv420p", i, r.Width, r.Height, colors)
+		if i == last {
+			parts = append(parts, scale+"["+r.Name+"]")
+		} else {
+			parts = append(parts, fmt.Sprintf("%s,split=2[%s][base%d]", scale, r.Name, i+1))
+		}
+	}
+	return parts
+}
+
+// normalise is the scale filter's options that turn the source's colors into
+// limited-range BT.709. Where a picture does not tell its matrix, size decides,
+// as it does in players.
+func normalise(f *astiav.Frame, info frameInfo) string {
+	matrix := "auto"
+	if !info.color.spaceKnown {
+		matrix = "bt601"
+		if f.Height() >= 720 || f.Width() >= 1280 {
+			matrix = "bt709"
+		}
+	}
+	from := "tv"
+	if info.color.fullRange {
+		from = "pc"
+	}
+	return fmt.Sprintf("in_color_matrix=%s:in_range=%s:out_color_matrix=bt709:out_range=tv", matrix, from)
+}
+
+// imageRange keeps the input half of normal: RGB has no matrix of its own.
+func imageRange(normal string) string {
+	in, _, _ := strings.Cut(normal, ":out_color_matrix")
+	return in
+}
+
+// toneMap scales to the largest rung and brings PQ or HLG down to BT.709.
+func toneMap(c colorimetry, r child.Rung) string {
+	orElse := func(value, otherwise string) string {
+		if value == "" || value == "unknown" || value == "reserved" {
+			return otherwise
+		}
+		return value
+	}
+	return fmt.Sprintf("zscale=w=%d:h=%d:tin=%s:pin=%s:min=%s:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,"+
+		"tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p",
+		r.Width, r.Height, c.transfer, orElse(zscaleName(c.primaries), "2020"), orElse(zscaleName(c.space), "2020_ncl"))
+}
+
+// zscaleName turns FFmpeg's names of BT.2020 into zimg's.
+func zscaleName(name string) string {
+	return map[string]string{"bt2020": "2020", "bt2020nc": "2020_ncl", "bt2020c": "2020_cl", "bt709": "709"}[name]
+}
+
+// filtered takes a frame of one of the sinks.
+func (v *videoTrack) filtered(sink int, f *astiav.Frame) error {
+	switch v.sinks[sink] {
+	case posterSink:
+		return v.images.poster(f)
+	case storySink:
+		return v.images.tile(f)
+	}
+	return v.rungs[sink].frame(f)
+}
+
+// finish drains the encoders and returns the track's duration.
+func (v *videoTrack) finish() (time.Duration, error) {
+	for _, r := range v.rungs {
+		if err := r.finish(); err != nil {
+			return 0, err
+		}
+	}
+	if err := v.images.finish(); err != nil {
+		return 0, err
+	}
+	if len(v.rungs) == 0 {
+		return 0, nil
+	}
+	return v.rungs[0].duration(), nil
+}
+
+// steady keeps size and format of frames what they were at first: a stream
+// that changes in the middle is fitted to its beginning.
+type steady struct {
+	first  pictureShape
+	base   astiav.Rational
+	now    pictureShape
+	fitted *graph
+}
+
+type pictureShape struct {
+	width, height int
+	format        astiav.PixelFormat
+}
+
+func shapeOf(f *astiav.Frame) pictureShape {
+	return pictureShape{f.Width(), f.Height(), f.PixelFormat()}
+}
+
+func newSteady(f *astiav.Frame, base astiav.Rational) *steady {
+	return &steady{first: shapeOf(f), now: shapeOf(f), base: base}
+}
+
+func (s *steady) close() {
+	if s.fitted != nil {
+		s.fitted.close()
+	}
+}
+
+func (s *steady) push(f *astiav.Frame, take func(*astiav.Frame) error) error {
+	shape := shapeOf(f)
+	if shape == s.first {
+		return take(f)
+	}
+	if shape != s.now || s.fitted == nil {
+		s.close()
+		s.fitted = nil
+		text := fmt.Sprintf("[in]scale=%d:%d,format=%s[out]", s.first.width, s.first.height, s.first.format.Name())
+		g, err := newGraph("", text, pictureSource(f, s.base), []string{"out"})
+		if err != nil {
+			return err
+		}
+		s.fitted, s.now = g, shape
+	}
+	return s.fitted.push(f, func(_ int, f *astiav.Frame) error { return take(f) })
+}

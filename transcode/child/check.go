@@ -1,0 +1,91 @@
+package child
+
+import (
+	"fmt"
+	"path"
+)
+
+// checker holds a child to its job: renditions it was asked for, segments in
+// order, files where they belong.
+type checker struct {
+	op         string
+	renditions map[string]*renditionCheck
+	over       bool
+}
+
+type renditionCheck struct {
+	init bool
+	next int
+}
+
+func newChecker(job Job) *checker {
+	c := &checker{op: job.Op, renditions: map[string]*renditionCheck{}}
+	if job.Encode != nil {
+		for _, r := range job.Encode.Rungs {
+			c.renditions[r.Name] = &renditionCheck{}
+		}
+		if job.Encode.Audio != nil {
+			c.renditions[job.Encode.Audio.Name] = &renditionCheck{}
+		}
+	}
+	return c
+}
+
+// event returns an error, of kind ErrProtocol, for what the job does not allow.
+func (c *checker) event(e Event) error {
+	if c.over {
+		return fmt.Errorf("%w: event after the end", ErrProtocol)
+	}
+	set := 0
+	for _, is := range []bool{e.Probe != nil, e.Init != nil, e.Segment != nil, e.Image != nil, e.Progress != nil, e.Done != nil, e.Failed != nil} {
+		if is {
+			set++
+		}
+	}
+	if set != 1 {
+		return fmt.Errorf("%w: %d events in a line", ErrProtocol, set)
+	}
+	c.over = e.Done != nil || e.Failed != nil || e.Probe != nil
+	encoding := c.op == OpEncode
+	switch {
+	case e.Failed != nil:
+		if !e.Failed.Code.known() {
+			return fmt.Errorf("%w: failure code %q", ErrProtocol, clip(string(e.Failed.Code)))
+		}
+		return nil
+	case (e.Probe != nil) == encoding:
+		return fmt.Errorf("%w: wrong event for %s", ErrProtocol, c.op)
+	case e.Init != nil:
+		return c.init(e.Init)
+	case e.Segment != nil:
+		return c.segment(e.Segment)
+	case e.Image != nil && (e.Image.Kind != ImagePoster && e.Image.Kind != ImageStoryboard || e.Image.File != e.Image.Kind+".jpg"):
+		return fmt.Errorf("%w: image %q", ErrProtocol, clip(e.Image.File))
+	case e.Progress != nil && !(e.Progress.Fraction >= 0 && e.Progress.Fraction <= 1):
+		return fmt.Errorf("%w: progress %g", ErrProtocol, e.Progress.Fraction)
+	}
+	return nil
+}
+
+func (c *checker) init(i *Init) error {
+	r := c.renditions[i.Rendition]
+	if r == nil || r.init || i.Timescale <= 0 || i.File != path.Join(i.Rendition, "init.mp4") {
+		return fmt.Errorf("%w: init segment %q of %q", ErrProtocol, clip(i.File), clip(i.Rendition))
+	}
+	r.init = true
+	return nil
+}
+
+func (c *checker) segment(s *Segment) error {
+	r := c.renditions[s.Rendition]
+	if r == nil || !r.init || s.N != r.next || s.Duration <= 0 || s.File != SegmentFile(s.Rendition, s.N) {
+		return fmt.Errorf("%w: segment %d, %q of %q", ErrProtocol, s.N, clip(s.File), clip(s.Rendition))
+	}
+	r.next++
+	return nil
+}
+
+// SegmentFile is where segment n of a rendition lies in the job folder.
+func SegmentFile(rendition string, n int) string {
+	return path.Join(rendition, fmt.Sprintf("%d.m4s", n))
+}

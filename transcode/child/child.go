@@ -1,0 +1,227 @@
+// Package child is the boundary between Vitascope's servers and the program
+// that touches media from strangers, vitascope-media.
+//
+// A server starts one child per job with [Runner.Run]. The child gets the job
+// as one JSON line on its standard input, reads the media over an inherited
+// socket (descriptor 3) on which the server answers byte ranges, writes its
+// results into its working directory and tells about them as JSON lines on its
+// standard output. It has an empty environment, no credentials, no network
+// client and no name of the media: a decoder that is taken over holds one file
+// and one empty folder.
+//
+// The server trusts nothing the child says: events are checked against the
+// job, files are opened through [os.Root], lines, files and the total output
+// are bounded, and resource limits are set before the job is sent, so that
+// none of the child's handling of media runs without them.
+//
+// [Session] is the other side of the same protocol, used by the child.
+// A Runner may be used by many goroutines at once; a Session belongs to the
+// child's one job.
+package child
+
+import "time"
+
+// Operations a [Job] can name.
+const (
+	OpProbe  = "probe"
+	OpEncode = "encode"
+)
+
+// Job is what a child is started for: one operation on one input.
+type Job struct {
+	Op string `json:"op"`
+	// InputSize is the size of the media in bytes; Runner.Run fills it in.
+	InputSize int64 `json:"input_size"`
+	// Duration is the media's duration as probed, zero when not yet known.
+	// It sets the limits and the scale of progress.
+	Duration time.Duration `json:"duration_ns,omitempty"`
+	// Encode is required by OpEncode.
+	Encode *EncodeSpec `json:"encode,omitempty"`
+}
+
+// Rational is a ratio of two whole numbers, such as a frame rate of 30000/1001.
+type Rational struct {
+	Num int `json:"num"`
+	Den int `json:"den"`
+}
+
+// Float64 is the value of r, zero when r has no denominator.
+func (r Rational) Float64() float64 {
+	if r.Den == 0 {
+		return 0
+	}
+	return float64(r.Num) / float64(r.Den)
+}
+
+// ProbeResult is what the child found in a media it can play.
+type ProbeResult struct {
+	// Container is FFmpeg's short name of the format, such as "mov,mp4,...".
+	Container string `json:"container"`
+	// DurationMS is the presentation's length in milliseconds, above zero.
+	DurationMS int64 `json:"duration_ms"`
+	// DurationEstimated says that DurationMS was guessed from a bit rate, so
+	// a shorter decoded result does not mean that something is missing.
+	DurationEstimated bool          `json:"duration_estimated,omitempty"`
+	Video             *VideoStream  `json:"video,omitempty"`
+	Audio             []AudioStream `json:"audio,omitempty"`
+}
+
+// VideoStream describes the picture that will be shown.
+type VideoStream struct {
+	Codec string `json:"codec"`
+	// Width and Height are those of the coded picture, in pixels.
+	Width  int `json:"width"`
+	Height int `json:"height"`
+	// DisplayWidth and DisplayHeight are what a viewer sees: turned by
+	// Rotation and stretched in width to square pixels.
+	DisplayWidth  int `json:"display_width"`
+	DisplayHeight int `json:"display_height"`
+	// Rotation is the clockwise turn needed to show the picture upright, in
+	// degrees: 0, 90, 180 or 270.
+	Rotation          int      `json:"rotation"`
+	SampleAspectRatio Rational `json:"sample_aspect_ratio"`
+	// FrameRate is the average; zero when the container does not tell.
+	FrameRate      Rational `json:"frame_rate"`
+	PixelFormat    string   `json:"pixel_format"`
+	BitDepth       int      `json:"bit_depth"`
+	Interlaced     bool     `json:"interlaced"`
+	ColorSpace     string   `json:"color_space"`
+	ColorTransfer  string   `json:"color_transfer"`
+	ColorPrimaries string   `json:"color_primaries"`
+	FullRange      bool     `json:"full_range"`
+	// HDR says that the transfer is PQ or HLG.
+	HDR bool `json:"hdr"`
+}
+
+// AudioStream describes one audio track.
+type AudioStream struct {
+	Codec      string `json:"codec"`
+	Channels   int    `json:"channels"`
+	SampleRate int    `json:"sample_rate"`
+	// Language is the track's tag as found, cut to letters; often empty.
+	Language string `json:"language,omitempty"`
+}
+
+// EncodeSpec says what one decoding pass makes. Every name and number in it
+// was chosen by the server: no text of a user reaches an encoder.
+type EncodeSpec struct {
+	// Rungs are the video renditions, largest first: each is scaled from the
+	// one before it. They share FrameRate and GOPFrames, so that their
+	// segments have the same boundaries.
+	Rungs     []Rung   `json:"rungs,omitempty"`
+	FrameRate Rational `json:"frame_rate"`
+	// GOPFrames is the distance between keyframes; every one is an IDR.
+	GOPFrames int `json:"gop_frames"`
+	// SegmentGOPs is the length of a media segment in GOPs.
+	SegmentGOPs int `json:"segment_gops"`
+	// Audio is nil when no audio rendition is wanted.
+	Audio *AudioSpec `json:"audio,omitempty"`
+	// Poster asks for one JPEG that stands for the media: a frame, or the
+	// waveform when there is no video.
+	Poster bool `json:"poster,omitempty"`
+	// Storyboard asks for a JPEG of thumbnails; nil for none.
+	Storyboard *StoryboardSpec `json:"storyboard,omitempty"`
+	// From and To bound the part of the presentation to encode. Only zero,
+	// the whole of it, is implemented: they are the seam for encoding in
+	// chunks, which start and end on segment boundaries.
+	From time.Duration `json:"from_ns,omitempty"`
+	To   time.Duration `json:"to_ns,omitempty"`
+}
+
+// Rung is one video rendition, H.264 High.
+type Rung struct {
+	// Name is the rendition's name and its folder in the job folder.
+	Name   string `json:"name"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	// CRF is x264's constant rate factor, 0 to 51.
+	CRF int `json:"crf"`
+	// MaxBitrateBPS caps the bit rate, over a buffer of 1.5 seconds.
+	MaxBitrateBPS int `json:"max_bitrate_bps"`
+}
+
+// AudioSpec is one audio rendition, stereo AAC-LC at 48 kHz.
+type AudioSpec struct {
+	Name       string `json:"name"`
+	BitrateBPS int    `json:"bitrate_bps"`
+}
+
+// StoryboardSpec is a sheet of thumbnails taken at equal distances.
+type StoryboardSpec struct {
+	TileWidth int           `json:"tile_width"`
+	Interval  time.Duration `json:"interval_ns"`
+	Columns   int           `json:"columns"`
+	// MaxTiles bounds the sheet: later frames are left out.
+	MaxTiles int `json:"max_tiles"`
+}
+
+// Event is one line from the child. Exactly one field is set.
+type Event struct {
+	Probe    *ProbeResult `json:"probe,omitempty"`
+	Init     *Init        `json:"init,omitempty"`
+	Segment  *Segment     `json:"segment,omitempty"`
+	Image    *Image       `json:"image,omitempty"`
+	Progress *Progress    `json:"progress,omitempty"`
+	Done     *Done        `json:"done,omitempty"`
+	Failed   *Failed      `json:"failed,omitempty"`
+}
+
+// Init announces a rendition's initialization segment.
+type Init struct {
+	Rendition string `json:"rendition"`
+	// File is a path inside the job folder, as in the other events.
+	File string `json:"file"`
+	// Codecs is the RFC 6381 string of the sample entry, avc1.PPCCLL or mp4a.40.2.
+	Codecs string `json:"codecs"`
+	// Timescale is the unit of the rendition's segment durations, per second.
+	Timescale int `json:"timescale"`
+}
+
+// Segment announces a finished media segment.
+type Segment struct {
+	Rendition string `json:"rendition"`
+	// N counts from zero without gaps.
+	N int `json:"n"`
+	// Duration is exact, in the rendition's timescale.
+	Duration int64  `json:"duration"`
+	Bytes    int64  `json:"bytes"`
+	File     string `json:"file"`
+}
+
+// Kinds of [Image].
+const (
+	ImagePoster     = "poster"
+	ImageStoryboard = "storyboard"
+)
+
+// Image announces a JPEG.
+type Image struct {
+	Kind   string `json:"kind"`
+	File   string `json:"file"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	// Tiles and TileHeight describe a storyboard: tiles lie row by row.
+	Tiles      int `json:"tiles,omitempty"`
+	TileHeight int `json:"tile_height,omitempty"`
+}
+
+// Progress tells how much of the media has been worked through.
+type Progress struct {
+	// Fraction is 0 to 1.
+	Fraction float64 `json:"fraction"`
+}
+
+// Done ends an encode that went well.
+type Done struct {
+	// DurationMS is the longest of the encoded tracks, in milliseconds.
+	DurationMS int64 `json:"duration_ms"`
+	// Damaged counts packets that did not decode and were left out.
+	Damaged int `json:"damaged,omitempty"`
+}
+
+// Failed ends a job that the media does not allow.
+type Failed struct {
+	Code Code `json:"code"`
+	// Detail is for the log: FFmpeg's words, bounded. Viewers see Code.Sentence.
+	Detail string `json:"detail,omitempty"`
+}

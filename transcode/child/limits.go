@@ -1,0 +1,73 @@
+package child
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Limits bound one child. All are hard: the kernel, or the server's clock,
+// ends the child that reaches them.
+type Limits struct {
+	// CPU is processor time over all threads.
+	CPU time.Duration
+	// Wall is the time from start to end.
+	Wall time.Duration
+	// Memory bounds private writable memory in bytes (RLIMIT_DATA). It is not
+	// the address space: Go and glibc reserve far more of that than they use.
+	Memory int64
+	// FileBytes bounds each file the child writes.
+	FileBytes int64
+	// OutputBytes bounds the sum of all files announced.
+	OutputBytes int64
+	// Descriptors bounds open files.
+	Descriptors int
+}
+
+// LimitsFor is the budget of a job: for an encode 120 s of processor time and
+// 20 s more for each second of media, and 1.5 GiB of memory; for a probe,
+// whose work does not grow with the media, 20 s and 512 MiB. A probe may wait
+// for a minute on storage, as it may have to read the whole of a file without
+// a duration in its header.
+func LimitsFor(job Job) Limits {
+	if job.Op == OpProbe {
+		return Limits{
+			CPU: 20 * time.Second, Wall: time.Minute,
+			Memory: 512 << 20, FileBytes: 1 << 20, OutputBytes: 0, Descriptors: 32,
+		}
+	}
+	return Limits{
+		CPU:         120*time.Second + 20*job.Duration,
+		Wall:        5*time.Minute + 30*job.Duration,
+		Memory:      1536 << 20,
+		FileBytes:   256 << 20,
+		OutputBytes: 4<<30 + int64(job.Duration.Seconds())*(8<<20),
+		Descriptors: 64,
+	}
+}
+
+// apply sets the limits on a running process, which has not yet been sent its
+// job. RLIMIT_NPROC is left alone: it counts a user's processes on the whole
+// machine, so it means nothing until children have a user of their own.
+func (l Limits) apply(pid int) error {
+	cpu := uint64((l.CPU + time.Second - 1) / time.Second)
+	for _, limit := range []struct {
+		name     string
+		resource int
+		value    uint64
+	}{
+		{"cpu", unix.RLIMIT_CPU, cpu},
+		{"data", unix.RLIMIT_DATA, uint64(l.Memory)},
+		{"fsize", unix.RLIMIT_FSIZE, uint64(l.FileBytes)},
+		{"nofile", unix.RLIMIT_NOFILE, uint64(l.Descriptors)},
+		{"core", unix.RLIMIT_CORE, 0},
+		{"memlock", unix.RLIMIT_MEMLOCK, 0},
+	} {
+		rlimit := unix.Rlimit{Cur: limit.value, Max: limit.value}
+		if err := unix.Prlimit(pid, limit.resource, &rlimit, nil); err != nil {
+			return fmt.Errorf("limit %s of media child: %w", limit.name, err)
+		}
+	}
+	return nil
+}
