@@ -1,0 +1,141 @@
+// Package ingesttest gives the tests of receiving a whole small world: the
+// embedded S3 server, a SQLite catalog with two accounts, the job tables and an
+// HTTP server with sign-in. One S3 server serves the tests of one package.
+package ingesttest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vitascope/vitascope/deploy/engines"
+	"github.com/vitascope/vitascope/internal/auth"
+	"github.com/vitascope/vitascope/internal/blob"
+	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/jobs"
+)
+
+var endpoints engines.Endpoints // set once by Main, before any test
+
+// Main starts the S3 server, runs the package's tests and stops it. The value is
+// for os.Exit.
+func Main(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "vitascope-ingest-*")
+	if err != nil {
+		return failed(err)
+	}
+	defer os.RemoveAll(dir)
+	cfg := engines.DefaultConfig(dir)
+	cfg.Kafka, cfg.ClickHouse = false, false
+	e, err := engines.New(cfg, bytes.Repeat([]byte("s"), 32), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return failed(err)
+	}
+	if endpoints, err = e.Start(context.Background()); err != nil {
+		return failed(err)
+	}
+	code := m.Run()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := e.Stop(ctx); err != nil {
+		return failed(err)
+	}
+	return code
+}
+
+func failed(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+// Caller is someone with an account of their own.
+type Caller struct{ Account, User, Token string }
+
+// World is what a test works on. Ann and Eve have different accounts.
+type World struct {
+	DB     *catalog.DB
+	Blobs  *blob.Store
+	S3     *minio.Client // past Blobs, to look at what is left
+	Bucket string
+	Jobs   *jobs.Client
+	Auth   *auth.Service
+	Log    *slog.Logger
+	Temp   string
+	Ann    Caller
+	Eve    Caller
+}
+
+// New returns a World with an empty bucket and catalog.
+func New(t *testing.T) *World {
+	t.Helper()
+	ctx := t.Context()
+	w := &World{Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})), Temp: t.TempDir()}
+	w.Bucket = "t" + catalog.NewID()
+	var err error
+	w.S3, err = minio.New(endpoints.S3Addr, &minio.Options{
+		Creds: credentials.NewStaticV4(endpoints.S3AccessKey, endpoints.S3SecretKey, ""), Region: endpoints.S3Region,
+	})
+	require.NoError(t, err)
+	w.Blobs, err = blob.Open(blob.Config{
+		Endpoint: endpoints.S3Addr, Region: endpoints.S3Region, Bucket: w.Bucket,
+		AccessKey: endpoints.S3AccessKey, SecretKey: endpoints.S3SecretKey,
+	}, w.Log)
+	require.NoError(t, err)
+	require.NoError(t, w.Blobs.EnsureBucket(ctx))
+	w.DB, err = catalog.Open(ctx, "sqlite://"+filepath.Join(w.Temp, "catalog.db"), w.Log)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.DB.Close()) })
+	require.NoError(t, w.DB.Migrate(ctx))
+	require.NoError(t, jobs.Migrate(ctx, w.DB, slog.New(slog.DiscardHandler)))
+	w.Jobs, err = jobs.New(w.DB, jobs.Config{}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	w.Auth = auth.New(w.DB, false, w.Log)
+	w.Ann, w.Eve = w.caller(t, "ann"), w.caller(t, "eve")
+	return w
+}
+
+func (w *World) caller(t *testing.T, name string) Caller {
+	t.Helper()
+	ctx, now := t.Context(), time.Now().UTC()
+	account := catalog.Account{ID: catalog.NewID(), Name: name, CreatedAt: now}
+	user := catalog.User{ID: catalog.NewID(), AccountID: account.ID, Email: name + "@example.test", Role: catalog.RoleAdmin, CreatedAt: now}
+	_, err := w.DB.NewInsert().Model(&account).Exec(ctx)
+	require.NoError(t, err)
+	_, err = w.DB.NewInsert().Model(&user).Exec(ctx)
+	require.NoError(t, err)
+	token, _, err := w.Auth.NewAPIToken(ctx, account.ID, user.ID, "test")
+	require.NoError(t, err)
+	return Caller{Account: account.ID, User: user.ID, Token: token}
+}
+
+// Serve starts an HTTP server with sign-in and what register mounts, and returns
+// its address.
+func (w *World) Serve(t *testing.T, register func(e *echo.Echo, api huma.API)) *httptest.Server {
+	t.Helper()
+	e := httpx.New(w.Auth, w.Log)
+	register(e, httpx.NewAPI(e, "test"))
+	srv := httptest.NewServer(e)
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// JobKinds returns the kinds of all enqueued jobs, oldest first.
+func (w *World) JobKinds(t *testing.T) []string {
+	t.Helper()
+	var kinds []string
+	require.NoError(t, w.DB.NewSelect().Table("river_job").Column("kind").Order("id").Scan(t.Context(), &kinds))
+	return kinds
+}

@@ -1,0 +1,94 @@
+package ingest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vitascope/vitascope/internal/blob"
+)
+
+// layout cuts a file of size bytes at fixed offsets into parts of part bytes.
+type layout struct{ size, part int64 }
+
+// newLayout uses preferred-sized parts, or the smallest whole number of MiB with
+// which the file fits into maxParts.
+func newLayout(size, preferred int64) layout {
+	part := preferred
+	if least := (size + maxParts - 1) / maxParts; least > part {
+		const mib = 1 << 20
+		part = (least + mib - 1) / mib * mib
+	}
+	return layout{size: size, part: part}
+}
+
+// count is the number of parts.
+func (l layout) count() int { return int((l.size + l.part - 1) / l.part) }
+
+// number is the part, from 1, that holds the byte at offset.
+func (l layout) number(offset int64) int { return int(offset/l.part) + 1 }
+
+// bounds returns the bytes [from, to) of a part.
+func (l layout) bounds(number int) (from, to int64) {
+	from = int64(number-1) * l.part
+	return from, min(from+l.part, l.size)
+}
+
+// whole returns the leading parts that are stored in full, without a gap.
+func (l layout) whole(parts []blob.Part) []blob.Part {
+	byNumber := make(map[int]blob.Part, len(parts))
+	for _, p := range parts {
+		byNumber[p.Number] = p
+	}
+	var lead []blob.Part
+	for n := 1; n <= l.count(); n++ {
+		p, ok := byNumber[n]
+		if from, to := l.bounds(n); !ok || p.Size != to-from {
+			break
+		}
+		lead = append(lead, p)
+	}
+	return lead
+}
+
+// piece is an object with the bytes [from, to) of a file, in front of the end of
+// their part.
+type piece struct{ from, to int64 }
+
+func (p piece) key(prefix string) string { return fmt.Sprintf("%s%015d-%015d", prefix, p.from, p.to) }
+
+// parsePiece reads the name that key gave; other objects are not pieces.
+func parsePiece(name string, size int64) (piece, bool) {
+	a, b, ok := strings.Cut(name, "-")
+	if !ok {
+		return piece{}, false
+	}
+	from, err1 := strconv.ParseInt(a, 10, 64)
+	to, err2 := strconv.ParseInt(b, 10, 64)
+	if err1 != nil || err2 != nil || from < 0 || to-from != size || size <= 0 {
+		return piece{}, false
+	}
+	return piece{from: from, to: to}, true
+}
+
+// reach returns the pieces that, one after the other, lead from offset as far as
+// possible. Pieces may overlap: bytes of one file at one offset are the same.
+func reach(pieces []piece, offset int64) []piece {
+	slices.SortFunc(pieces, func(a, b piece) int { return cmp.Compare(a.from, b.from) })
+	var chain []piece
+	for i := 0; i < len(pieces); {
+		best := piece{to: offset}
+		for ; i < len(pieces) && pieces[i].from <= offset; i++ {
+			if pieces[i].to > best.to {
+				best = pieces[i]
+			}
+		}
+		if best.to == offset {
+			break
+		}
+		chain, offset = append(chain, best), best.to
+	}
+	return chain
+}

@@ -1,0 +1,212 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+
+	"github.com/riverqueue/river"
+	"github.com/tus/tusd/v2/pkg/handler"
+
+	"github.com/vitascope/vitascope/internal/auth"
+	"github.com/vitascope/vitascope/internal/blob"
+	"github.com/vitascope/vitascope/internal/catalog"
+)
+
+// Jobs enqueues work in the transaction of the rows it belongs to.
+type Jobs interface {
+	InsertTx(ctx context.Context, tx catalog.Tx, args river.JobArgs, opts *river.InsertOpts) error
+}
+
+// store keeps uploads; it is tusd's data store. An upload's id is its media's.
+type store struct {
+	cfg   Config
+	db    *catalog.DB
+	blobs *blob.Store
+	jobs  Jobs
+	log   *slog.Logger
+}
+
+// uploadDoc is upload.json: what an upload needs that the catalog does not hold.
+type uploadDoc struct {
+	Version   int    `json:"version"`
+	PartsID   string `json:"parts_id"`
+	PartBytes int64  `json:"part_bytes"`
+}
+
+const uploadDocVersion = 1
+
+func uploadPrefix(m catalog.Media) string {
+	return blob.UploadPrefix(m.AccountID, m.ID, m.Generation)
+}
+
+func docKey(m catalog.Media) string { return uploadPrefix(m) + "upload.json" }
+
+// NewUpload creates the media and a place for its bytes. Its id comes from the
+// creation hook.
+func (s *store) NewUpload(ctx context.Context, info handler.FileInfo) (handler.Upload, error) {
+	m := catalog.Media{
+		ID:         info.ID,
+		AccountID:  auth.AccountID(ctx),
+		Name:       CleanName(info.MetaData["filename"]),
+		State:      catalog.StateUploading,
+		Generation: 1,
+		SizeBytes:  info.Size,
+	}
+	m.SourceKey = blob.SourceKey(m.AccountID, m.ID, m.Generation)
+	// The row comes first: whatever a crash leaves behind is then found by the sweep.
+	if err := s.db.CreateMedia(ctx, s.db, &m); err != nil {
+		return nil, err
+	}
+	u := &upload{store: s, media: m, layout: newLayout(info.Size, s.cfg.PartBytes), loaded: true}
+	if info.Size == 0 {
+		return u, nil
+	}
+	if err := s.prepare(ctx, u); err != nil {
+		if err := s.db.DeleteMedia(context.WithoutCancel(ctx), s.db, m.AccountID, m.ID); err != nil {
+			s.log.WarnContext(ctx, "media of a failed upload not removed", "media_id", m.ID, "err", err)
+		}
+		return nil, err
+	}
+	s.log.InfoContext(ctx, "upload begun", "media_id", m.ID, "account_id", m.AccountID, "size_bytes", m.SizeBytes)
+	return u, nil
+}
+
+func (s *store) prepare(ctx context.Context, u *upload) error {
+	id, err := s.blobs.StartParts(ctx, u.media.SourceKey, "application/octet-stream")
+	if err != nil {
+		return err
+	}
+	u.doc = uploadDoc{Version: uploadDocVersion, PartsID: id, PartBytes: u.layout.part}
+	raw, err := json.Marshal(u.doc)
+	if err != nil {
+		return fmt.Errorf("encode upload %s: %w", u.media.ID, err)
+	}
+	return s.blobs.PutBytes(ctx, docKey(u.media), raw, "application/json")
+}
+
+// isID keeps hostile paths away from the catalog and the lock table.
+var isID = regexp.MustCompile(`^[a-z0-9]{10}$`)
+
+// GetUpload returns the caller's upload. Another account's, an unknown and an
+// abandoned one all answer as not found.
+func (s *store) GetUpload(ctx context.Context, id string) (handler.Upload, error) {
+	if !isID.MatchString(id) {
+		return nil, handler.ErrNotFound
+	}
+	m, err := s.db.Media(ctx, auth.AccountID(ctx), id)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return nil, handler.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	if m.State == catalog.StateFailed && m.UploadedAt.IsZero() {
+		return nil, handler.ErrNotFound
+	}
+	return &upload{store: s, media: m}, nil
+}
+
+// AsTerminatableUpload lets tusd end uploads by DELETE.
+func (s *store) AsTerminatableUpload(u handler.Upload) handler.TerminatableUpload {
+	return u.(*upload) // tusd hands back what GetUpload gave it
+}
+
+// load finds out how far the upload has come, from the objects alone.
+func (s *store) load(ctx context.Context, u *upload) error {
+	if u.loaded {
+		return nil
+	}
+	m := u.media
+	u.layout = newLayout(m.SizeBytes, s.cfg.PartBytes)
+	if m.State != catalog.StateUploading || m.SizeBytes == 0 {
+		u.offset, u.loaded = m.SizeBytes, true
+		return nil
+	}
+	doc, err := s.readDoc(ctx, m)
+	if err != nil {
+		return err
+	}
+	u.doc, u.layout.part = doc, doc.PartBytes
+	parts, err := s.blobs.Parts(ctx, m.SourceKey, doc.PartsID)
+	if errors.Is(err, blob.ErrNotFound) {
+		return s.loadCompleted(ctx, u)
+	}
+	if err != nil {
+		return err
+	}
+	u.parts = u.layout.whole(parts)
+	u.offset = min(int64(len(u.parts))*u.layout.part, m.SizeBytes)
+	if u.offset < m.SizeBytes {
+		pieces, err := s.pieces(ctx, m)
+		if err != nil {
+			return err
+		}
+		if u.pieces = reach(pieces, u.offset); len(u.pieces) > 0 {
+			u.offset = u.pieces[len(u.pieces)-1].to
+		}
+	}
+	u.loaded = true
+	return nil
+}
+
+// loadCompleted handles a crash between the completion in S3 and its record here.
+func (s *store) loadCompleted(ctx context.Context, u *upload) error {
+	info, err := s.blobs.Stat(ctx, u.media.SourceKey)
+	if errors.Is(err, blob.ErrNotFound) {
+		return handler.ErrNotFound // nothing to resume: the client starts afresh
+	}
+	if err != nil {
+		return err
+	}
+	if info.Size != u.media.SizeBytes {
+		return fmt.Errorf("source of media %s has %d bytes, want %d", u.media.ID, info.Size, u.media.SizeBytes)
+	}
+	u.offset, u.completed, u.loaded = info.Size, true, true
+	return nil
+}
+
+func (s *store) readDoc(ctx context.Context, m catalog.Media) (uploadDoc, error) {
+	r, _, err := s.blobs.Get(ctx, docKey(m))
+	if errors.Is(err, blob.ErrNotFound) {
+		return uploadDoc{}, handler.ErrNotFound // killed before the first byte could come
+	}
+	if err != nil {
+		return uploadDoc{}, err
+	}
+	defer r.Close()
+	var doc uploadDoc
+	if err := json.NewDecoder(io.LimitReader(r, 64<<10)).Decode(&doc); err != nil {
+		return uploadDoc{}, fmt.Errorf("read upload of media %s: %w", m.ID, err)
+	}
+	if doc.Version != uploadDocVersion || doc.PartBytes < 1 {
+		return uploadDoc{}, fmt.Errorf("upload of media %s has version %d, this release reads %d", m.ID, doc.Version, uploadDocVersion)
+	}
+	return doc, nil
+}
+
+func (s *store) pieces(ctx context.Context, m catalog.Media) ([]piece, error) {
+	prefix := uploadPrefix(m)
+	var list []piece
+	for info, err := range s.blobs.List(ctx, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		if p, ok := parsePiece(info.Key[len(prefix):], info.Size); ok {
+			list = append(list, p)
+		}
+	}
+	return list, nil
+}
+
+// discard removes what an unfinished upload keeps in S3.
+func (s *store) discard(ctx context.Context, m catalog.Media) error {
+	if err := s.blobs.AbortParts(ctx, m.SourceKey); err != nil {
+		return err
+	}
+	return s.blobs.RemovePrefix(ctx, uploadPrefix(m))
+}
