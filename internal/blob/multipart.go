@@ -70,17 +70,32 @@ func (s *Store) CompleteParts(ctx context.Context, key, id string, parts []Part)
 	return nil
 }
 
-// AbortParts throws away what StartParts began under any key beginning with
-// prefix. Nothing there is not an error.
-func (s *Store) AbortParts(ctx context.Context, prefix string) error {
-	core := minio.Core{Client: s.client}
+// Started is an object begun with StartParts, neither completed nor aborted.
+type Started struct{ Key, ID string }
+
+// StartedParts lists what was begun under keys that begin with prefix.
+func (s *Store) StartedParts(ctx context.Context, prefix string) ([]Started, error) {
 	ctx, cancel := context.WithCancel(ctx) // stops the lister when we return early
 	defer cancel()
+	var list []Started
 	for up := range s.client.ListIncompleteUploads(ctx, s.bucket, prefix, true) {
 		if up.Err != nil {
-			return fmt.Errorf("list parts under %s: %w", prefix, up.Err)
+			return nil, fmt.Errorf("list parts under %s: %w", prefix, up.Err)
 		}
-		err := core.AbortMultipartUpload(ctx, s.bucket, up.Key, up.UploadID)
+		list = append(list, Started{Key: up.Key, ID: up.UploadID})
+	}
+	return list, nil
+}
+
+// AbortParts throws away what StartedParts lists. Nothing there is not an error.
+func (s *Store) AbortParts(ctx context.Context, prefix string) error {
+	list, err := s.StartedParts(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	core := minio.Core{Client: s.client}
+	for _, up := range list {
+		err := core.AbortMultipartUpload(ctx, s.bucket, up.Key, up.ID)
 		if err != nil && minio.ToErrorResponse(err).Code != "NoSuchUpload" {
 			return fmt.Errorf("abort parts of %s: %w", up.Key, err)
 		}

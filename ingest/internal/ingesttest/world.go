@@ -16,8 +16,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitascope/vitascope/deploy/engines"
@@ -66,16 +64,14 @@ type Caller struct{ Account, User, Token string }
 
 // World is what a test works on. Ann and Eve have different accounts.
 type World struct {
-	DB     *catalog.DB
-	Blobs  *blob.Store
-	S3     *minio.Client // past Blobs, to look at what is left
-	Bucket string
-	Jobs   *jobs.Client
-	Auth   *auth.Service
-	Log    *slog.Logger
-	Temp   string
-	Ann    Caller
-	Eve    Caller
+	DB    *catalog.DB
+	Blobs *blob.Store
+	Jobs  *jobs.Client
+	Auth  *auth.Service
+	Log   *slog.Logger
+	Temp  string
+	Ann   Caller
+	Eve   Caller
 }
 
 // New returns a World with an empty bucket and catalog.
@@ -83,14 +79,9 @@ func New(t *testing.T) *World {
 	t.Helper()
 	ctx := t.Context()
 	w := &World{Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})), Temp: t.TempDir()}
-	w.Bucket = "t" + catalog.NewID()
 	var err error
-	w.S3, err = minio.New(endpoints.S3Addr, &minio.Options{
-		Creds: credentials.NewStaticV4(endpoints.S3AccessKey, endpoints.S3SecretKey, ""), Region: endpoints.S3Region,
-	})
-	require.NoError(t, err)
 	w.Blobs, err = blob.Open(blob.Config{
-		Endpoint: endpoints.S3Addr, Region: endpoints.S3Region, Bucket: w.Bucket,
+		Endpoint: endpoints.S3Addr, Region: endpoints.S3Region, Bucket: "t" + catalog.NewID(),
 		AccessKey: endpoints.S3AccessKey, SecretKey: endpoints.S3SecretKey,
 	}, w.Log)
 	require.NoError(t, err)
