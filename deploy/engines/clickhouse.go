@@ -17,79 +17,13 @@ import (
 	"github.com/vitascope/vitascope/deploy/engines/internal/landlock"
 )
 
-// ClickHouseConfig describes one ClickHouse server of its own, for
-// RunClickHouseServer.
-type ClickHouseConfig struct {
-	// Addr is where to listen, host:port; port 0 chooses a free one.
-	Addr string
-	// DataDir holds the engine's data and configuration. It is created.
-	DataDir string
-	// User and Password open the server; Database exists once it answers.
-	User, Password, Database string
-	// LibraryPath, MemoryBytes, Concurrency, AllowUnsandboxed and StopGrace
-	// are as in Config.
-	LibraryPath      string
-	MemoryBytes      int64
-	Concurrency      int
-	AllowUnsandboxed bool
-	StopGrace        time.Duration
-	// ConnectPorts are the TCP ports that SQL may connect to, such as that
-	// of an object store for backups. Default none.
-	ConnectPorts []uint16
-}
-
 func (e *Engines) clickHouseConfig() ClickHouseConfig {
-	return ClickHouseConfig{
-		Addr:    net.JoinHostPort("127.0.0.1", fmt.Sprint(e.cfg.ClickHousePort)),
-		DataDir: e.cfg.path("clickhouse"), LibraryPath: e.cfg.LibraryPath,
-		User: clickHouseUser, Password: e.creds.clickHousePassword, Database: clickHouseDatabase,
-		MemoryBytes: e.cfg.ClickHouseMemoryBytes, Concurrency: e.cfg.ClickHouseConcurrency,
-		AllowUnsandboxed: e.cfg.AllowUnsandboxed, StopGrace: e.cfg.StopGrace,
-	}
-}
-
-// RunClickHouseServer runs a ClickHouse server on its own, without the other
-// engines, restarting it when it dies, until ctx is cancelled. It calls ready
-// with the address once the server answers for the first time. The errors are
-// those of New and Start.
-func RunClickHouseServer(ctx context.Context, cfg ClickHouseConfig, log *slog.Logger, ready func(addr string)) error {
-	var err error
-	if cfg.LibraryPath, err = FindLibrary(cfg.LibraryPath); err != nil {
-		return fmt.Errorf("clickhouse server: %w", err)
-	}
-	if landlock.ABI() == 0 && !cfg.AllowUnsandboxed {
-		return fmt.Errorf("clickhouse server: %w", ErrNoSandbox)
-	}
-	if cfg.DataDir, err = filepath.Abs(cfg.DataDir); err != nil {
-		return fmt.Errorf("clickhouse server: %w", err)
-	}
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return fmt.Errorf("clickhouse server: make data folder: %w", err)
-	}
-	lock, err := lockDataDir(cfg.DataDir)
-	if err != nil {
-		return fmt.Errorf("clickhouse server: %w", err)
-	}
-	defer lock.Close()
-	ch, err := newClickHouse(cfg, log)
-	if err != nil {
-		return fmt.Errorf("clickhouse server: %w", err)
-	}
-	s := supervise(ch, log)
-	select {
-	case err = <-s.first:
-		if err == nil {
-			ready(ch.listener.Addr().String())
-			<-ctx.Done()
-		}
-	case <-ctx.Done():
-	}
-	s.cancel()
-	<-s.done
-	if err != nil {
-		return fmt.Errorf("clickhouse server: %w", err)
-	}
-	return nil
+	c := DefaultClickHouseConfig(e.cfg.path("clickhouse"))
+	c.Addr = net.JoinHostPort("127.0.0.1", fmt.Sprint(e.cfg.ClickHousePort))
+	c.LibraryPath, c.Password = e.cfg.LibraryPath, e.creds.clickHousePassword
+	c.MemoryBytes, c.Concurrency = e.cfg.ClickHouseMemoryBytes, e.cfg.ClickHouseConcurrency
+	c.AllowUnsandboxed, c.StopGrace = e.cfg.AllowUnsandboxed, e.cfg.StopGrace
+	return c
 }
 
 // clickHouse keeps the listening socket and runs the child that serves it.

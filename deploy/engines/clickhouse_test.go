@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +16,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vitascope/vitascope/deploy/engines"
 )
 
 // open connects as the product does.
@@ -332,28 +333,53 @@ func TestClickHouseDiesWithItsParent(t *testing.T) {
 	gone(t, child)
 }
 
-// TestClickHouseMemory reports what the idle engine costs and holds it to the
+func TestClickHouseRunsAsAServerOfItsOwn(t *testing.T) {
+	t.Parallel()
+	cfg := engines.DefaultClickHouseConfig(t.TempDir())
+	require.ErrorContains(t, engines.RunClickHouseServer(t.Context(), cfg, testLog(t), nil), "password")
+	cfg.Password = "secret"
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- engines.RunClickHouseServer(ctx, cfg, testLog(t), func(addr string) { ready <- addr })
+	}()
+	conn := open(t, "http://vitascope:secret@"+<-ready+"/vitascope", clickhouse.CompressionNone)
+	require.NoError(t, conn.Ping(ctx))
+	require.ErrorIs(t, engines.RunClickHouseServer(ctx, cfg, testLog(t), nil), engines.ErrDataDirInUse)
+	cancel()
+	require.NoError(t, <-ended)
+}
+
+// TestClickHouseMemory reports what the engine costs, and holds it to the
 // budget that leaves room for the rest of the product.
 func TestClickHouseMemory(t *testing.T) {
 	t.Parallel()
-	if runtime.GOOS != "linux" {
-		t.Log("memory is read from /proc")
-		return
-	}
 	cfg := testConfig(t, t.TempDir())
 	cfg.ClickHouse = true
 	begin := time.Now()
-	_, _ = start(t, cfg)
+	_, endpoints := start(t, cfg)
 	took := time.Since(begin)
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", childOf(t, os.Getpid(), cfg.DataDir)))
+	child := childOf(t, os.Getpid(), cfg.DataDir)
+	idle := residentMiB(t, child)
+	conn := open(t, endpoints.ClickHouseURL(), clickhouse.CompressionNone)
+	err := conn.Exec(t.Context(), "SELECT length(groupArray(number)) FROM numbers(1000000000)")
+	require.Equal(t, 241, code(err), "a statement beyond the limit is refused: got %v", err)
+	after := residentMiB(t, child)
+	t.Logf("clickhouse answered after %s with %d MiB resident, %d MiB after a statement that hit the limit", took, idle, after)
+	require.Less(t, idle, 400)
+	require.Less(t, after, int(cfg.ClickHouseMemoryBytes>>20)+300)
+}
+
+func residentMiB(t *testing.T, pid int) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)
-	var kib int
 	for line := range strings.Lines(string(b)) {
-		if n, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); n == 1 && err == nil {
-			break
+		var kib int
+		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kib); n == 1 {
+			return kib >> 10
 		}
 	}
-	t.Logf("clickhouse answered after %s with %d MiB resident", took, kib>>10)
-	require.Positive(t, kib)
-	require.Less(t, kib>>10, 600)
+	t.Fatal("no VmRSS")
+	return 0
 }

@@ -15,6 +15,13 @@ const (
 	NameClickHouse = "clickhouse"
 )
 
+const (
+	// minClickHouseMemoryBytes is where the idle engine and one small query
+	// still fit.
+	minClickHouseMemoryBytes = 256 << 20
+	maxClickHouseConcurrency = 256
+)
+
 // Config says which engines run, where they keep data and on which ports.
 type Config struct {
 	// DataDir holds everything the engines store. It is created, and locked
@@ -25,6 +32,11 @@ type Config struct {
 	// S3Port, KafkaPort and ClickHousePort are loopback ports; 0, the
 	// default, chooses a free one anew at each Start.
 	S3Port, KafkaPort, ClickHousePort int
+	// S3Sidecar keeps the metadata of objects in files under s3/meta instead
+	// of extended attributes, which some backup tools drop. Default false;
+	// always on where the file system has no such attributes, and where a
+	// folder was begun with it.
+	S3Sidecar bool
 	// LibraryPath is the path of libchdb.so; empty, the default, looks in
 	// the places that FindLibrary names.
 	LibraryPath string
@@ -70,10 +82,10 @@ func (c Config) Validate() error {
 			bad("%s %d is not between 0 and 65535", p.name, p.port)
 		}
 	}
-	if c.ClickHouse && c.ClickHouseMemoryBytes < 256<<20 {
+	if c.ClickHouse && c.ClickHouseMemoryBytes < minClickHouseMemoryBytes {
 		bad("clickhouse memory of %d bytes is less than 256 MiB", c.ClickHouseMemoryBytes)
 	}
-	if c.ClickHouse && (c.ClickHouseConcurrency < 1 || c.ClickHouseConcurrency > 256) {
+	if c.ClickHouse && (c.ClickHouseConcurrency < 1 || c.ClickHouseConcurrency > maxClickHouseConcurrency) {
 		bad("clickhouse concurrency %d is not between 1 and 256", c.ClickHouseConcurrency)
 	}
 	if c.StartTimeout <= 0 {

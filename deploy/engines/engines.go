@@ -27,6 +27,10 @@ const (
 // without Landlock and Config.AllowUnsandboxed is not set.
 var ErrNoSandbox = errors.New("ClickHouse cannot be confined: " + landlock.ErrUnavailable.Error())
 
+// SandboxLevel returns the kernel's Landlock ABI, by which ClickHouse is
+// confined: 0 means not at all, below 4 (Linux 6.7) files but not the network.
+func SandboxLevel() int { return landlock.ABI() }
+
 // Engines are the embedded engines of one data folder.
 type Engines struct {
 	cfg   Config

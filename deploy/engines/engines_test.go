@@ -1,6 +1,9 @@
 package engines_test
 
 import (
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -77,4 +80,25 @@ func TestStartReportsAnEngineThatCannotStart(t *testing.T) {
 	require.ErrorContains(t, err, "start clickhouse")
 	require.ErrorContains(t, err, cfg.LibraryPath, "the child's own words")
 	require.Empty(t, e.Health())
+}
+
+func TestStartReportsAPortThatIsTaken(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // answers 200 to everything
+	t.Cleanup(other.Close) // after the parallel subtests
+	port := other.Listener.Addr().(*net.TCPAddr).Port
+	for name, choose := range map[string]func(*engines.Config){
+		engines.NameS3:         func(c *engines.Config) { c.S3, c.S3Port = true, port },
+		engines.NameKafka:      func(c *engines.Config) { c.Kafka, c.KafkaPort = true, port },
+		engines.NameClickHouse: func(c *engines.Config) { c.ClickHouse, c.ClickHousePort = true, port },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := testConfig(t, t.TempDir())
+			choose(&cfg)
+			_, err := newHelper(t, cfg)
+			require.ErrorContains(t, err, name)
+			require.ErrorContains(t, err, "address already in use")
+		})
+	}
 }

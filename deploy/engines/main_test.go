@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/vitascope/vitascope/deploy/engines"
 )
@@ -36,7 +37,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if err := goleak.Find(); err != nil && status == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
 }
 
 // runHelper starts the engines of a configuration in JSON, prints their
@@ -121,12 +127,14 @@ func newHelper(t *testing.T, cfg engines.Config) (*helper, error) {
 	require.NoError(t, err)
 	require.NoError(t, h.Cmd.Start())
 	t.Cleanup(func() { h.kill(t) })
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	if err != nil {
-		_ = h.Wait()
-		return nil, fmt.Errorf("helper: %s", complaint.String())
+	// The gateway may print a line of its own first.
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "{") {
+			return h, json.Unmarshal(lines.Bytes(), &h.endpoints)
+		}
 	}
-	return h, json.Unmarshal(line, &h.endpoints)
+	_ = h.Wait()
+	return nil, fmt.Errorf("helper: %s", complaint.String())
 }
 
 // kill is kill -9.

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -58,8 +60,15 @@ func get(t *testing.T, c *minio.Client, key string, opts minio.GetObjectOptions)
 // another folder, and there can be only one.
 func TestS3(t *testing.T) {
 	t.Parallel()
+	for name, sidecar := range map[string]bool{"metadata in attributes": false, "metadata in files": true} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); checkS3(t, sidecar) })
+	}
+}
+
+func checkS3(t *testing.T, sidecar bool) {
+	t.Helper()
 	cfg := testConfig(t, t.TempDir())
-	cfg.S3 = true
+	cfg.S3, cfg.S3Sidecar = true, sidecar
 	h := startHelper(t, cfg)
 	c := s3Client(t, h.endpoints, h.endpoints.S3SecretKey)
 	require.NoError(t, c.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}))
@@ -79,13 +88,23 @@ func TestS3(t *testing.T) {
 
 	t.Run("survive kill -9 with the same keys", func(t *testing.T) {
 		data := randomBytes(300 << 10)
-		_, err := put(t, c, "kept", data, minio.PutObjectOptions{})
+		_, err := put(t, c, "kept", data, minio.PutObjectOptions{ContentType: "text/kept"})
 		require.NoError(t, err)
 		h.kill(t)
+		cfg.S3Sidecar = false // where the metadata is does not change any more
 		again := startHelper(t, cfg)
 		require.Equal(t, h.endpoints.S3SecretKey, again.endpoints.S3SecretKey)
-		require.Equal(t, data, get(t, s3Client(t, again.endpoints, again.endpoints.S3SecretKey), "kept", minio.GetObjectOptions{}))
+		c := s3Client(t, again.endpoints, again.endpoints.S3SecretKey)
+		require.Equal(t, data, get(t, c, "kept", minio.GetObjectOptions{}))
+		info, err := c.StatObject(t.Context(), bucket, "kept", minio.StatObjectOptions{})
+		require.NoError(t, err)
+		require.Equal(t, "text/kept", info.ContentType)
+		unused, err := net.Dial("tcp", again.endpoints.S3Addr)
+		require.NoError(t, err)
+		defer unused.Close()
+		begin := time.Now()
 		again.stop(t)
+		require.Less(t, time.Since(begin), 8*time.Second, "an unused connection does not hold the stop up")
 	})
 	info, err := os.Stat(filepath.Join(cfg.DataDir, "s3", "objects", bucket, "kept"))
 	require.NoError(t, err)
