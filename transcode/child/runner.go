@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,6 +50,16 @@ func NewRunner(binary, temp string, log *slog.Logger) (*Runner, error) {
 	}
 	if info.IsDir() || info.Mode()&0o111 == 0 {
 		return nil, fmt.Errorf("media child: %s is not a program", binary)
+	}
+	// Absolute, as the working directory of a server may change.
+	if binary, err = filepath.Abs(binary); err != nil {
+		return nil, fmt.Errorf("media child: %w", err)
+	}
+	if temp == "" {
+		temp = os.TempDir()
+	}
+	if temp, err = filepath.Abs(temp); err != nil {
+		return nil, fmt.Errorf("media child: %w", err)
 	}
 	return &Runner{binary: binary, temp: temp, log: log}, nil
 }

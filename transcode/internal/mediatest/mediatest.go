@@ -43,6 +43,13 @@ func watchSources() {
 	}
 }
 
+// Build builds vitascope-media in advance. TestMain calls it before it starts
+// engines, of which one changes the process's working directory.
+func Build() error {
+	_, err := build()
+	return err
+}
+
 // Binary builds vitascope-media once per test program and returns its path.
 func Binary(t testing.TB) string {
 	t.Helper()
