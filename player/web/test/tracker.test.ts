@@ -28,7 +28,7 @@ function simulate(durationMs = 60_000) {
       }
     },
     seek: (to: number) => {
-      tracker.seeking(at);
+      tracker.seeking(at, to);
       at += 50;
       pos = to;
       tracker.seeked(at, pos);
@@ -83,9 +83,9 @@ test("dragging the scrubber is one jump per landing and nothing watched", () => 
   const p = simulate();
   p.start();
   p.run(1000);
-  p.tracker.seeking(p.now());
-  p.tracker.seeking(p.now());
-  p.tracker.seeking(p.now());
+  p.tracker.seeking(p.now(), 9000);
+  p.tracker.seeking(p.now(), 15_000);
+  p.tracker.seeking(p.now(), 20_000);
   p.tracker.seeked(p.now(), 20_000);
   p.pause();
   expect(p.watched()).toEqual([[0, 1000, false]]);
@@ -108,7 +108,7 @@ test("samples during a seek count for nothing", () => {
   const p = simulate();
   p.start();
   p.run(1000);
-  p.tracker.seeking(p.now());
+  p.tracker.seeking(p.now(), 20_000);
   p.tracker.progress(p.now(), 20_000);
   p.tracker.stop(p.now());
   expect(p.watched()).toEqual([[0, 1000, false]]);
@@ -130,8 +130,8 @@ test("an interval starts where playback was at rest, when the news of its start 
   t.play(1000, 0, false);
   t.playing(1400, 30, 1);
   t.progress(1900, 530);
-  t.seeking(1900);
-  t.seeked(1950, 20_000);
+  t.seeking(1900, 20_000);
+  t.seeked(1950, 20_010);
   t.playing(2000, 20_040, 1);
   t.progress(2100, 20_140);
   t.stop(2100);
@@ -162,7 +162,7 @@ test("waiting for data is a rebuffer, waiting after a seek is not", () => {
   p.wait(300);
   p.resume();
   p.run(500);
-  p.tracker.seeking(p.now());
+  p.tracker.seeking(p.now(), 8000);
   p.tracker.waiting(p.now(), 8000);
   p.tracker.seeked(p.now(), 8000);
   p.tracker.waiting(p.now(), 8000);

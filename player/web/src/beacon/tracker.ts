@@ -31,6 +31,7 @@ export class Tracker {
   #askedAt = -1;
   #started = false;
   #seekFrom = -1;
+  #seekTo = 0;
   /** From a seek until media time moves again: waiting is not rebuffering. */
   #settling = false;
   #stall: { at: number; pos: number } | null = null;
@@ -71,8 +72,7 @@ export class Tracker {
       return;
     }
     this.#rate = rate;
-    const moved = pos - this.#pos;
-    this.#start(at, moved >= 0 && moved <= SLACK_MS ? this.#pos : pos, pos);
+    this.#start(at, within(this.#pos, pos) ? this.#pos : pos, pos);
   }
 
   /** A sample of the position while playing. Ignored between intervals. */
@@ -94,21 +94,22 @@ export class Tracker {
     this.#pos = pos;
   }
 
-  /** A seek has begun: the position is no longer where playback was. */
-  seeking(at: number): void {
+  /** A seek to pos has begun: the position is no longer where playback was. */
+  seeking(at: number, pos: number): void {
     this.#endStall(at);
     if (this.#seekFrom < 0) this.#seekFrom = this.#open?.last ?? this.#pos;
+    this.#seekTo = pos;
     this.#settling = true;
     this.#close(at);
   }
 
-  /** The seek has ended at pos; reports it. Playing goes on with `playing`. */
+  /** The seek has ended and playback has come to pos; reports it. Playing goes on with `playing`. */
   seeked(at: number, pos: number): void {
     if (this.#seekFrom < 0) return;
+    this.#pos = within(this.#seekTo, pos) ? this.#seekTo : pos;
     const from = this.#clamp(this.#seekFrom);
-    const to = this.#clamp(pos);
+    const to = this.#clamp(this.#pos);
     this.#seekFrom = -1;
-    this.#pos = pos;
     if (from !== to) this.#emit({ k: "seek", at_ms: ms(at), from_ms: from, to_ms: to });
   }
 
@@ -200,6 +201,12 @@ export class Tracker {
   #clamp(pos: number): number {
     return Math.floor(Math.min(Math.max(pos, 0), this.#duration));
   }
+}
+
+// within reports whether playback at rest at `rest` may have moved on to pos
+// before anyone told.
+function within(rest: number, pos: number): boolean {
+  return pos >= rest && pos <= rest + SLACK_MS;
 }
 
 function ms(value: number): number {

@@ -59,7 +59,7 @@ export function observe(video: HTMLVideoElement, tracker: Tracker, outbox: Outbo
     timeupdate: sample,
     waiting: () => tracker.waiting(now(), pos()),
     ratechange: () => video.seeking || tracker.rate(now(), pos(), video.playbackRate),
-    seeking: () => tracker.seeking(now()),
+    seeking: () => tracker.seeking(now(), pos()),
     seeked: () => {
       tracker.seeked(now(), pos());
       clearTimeout(settling);

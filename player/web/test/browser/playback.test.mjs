@@ -13,7 +13,9 @@ async function open(html, { path = "/", origin = env.theirs, ...options } = {}) 
   const context = await env.browser.newContext(options);
   const page = await context.newPage();
   page.complaints = [];
-  page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.complaints.push(m.text()));
+  page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.complaints.push(`${m.text()} ${m.location().url}`));
+  page.on("requestfailed", (r) => r.failure()?.errorText !== "net::ERR_ABORTED" && page.complaints.push(`${r.failure()?.errorText} ${r.url()}`));
+  page.on("response", (r) => r.status() >= 400 && page.complaints.push(`${r.status()} ${r.url()}`));
   page.on("pageerror", (e) => page.complaints.push(String(e)));
   await page.goto(origin + path);
   return page;
@@ -22,6 +24,7 @@ async function open(html, { path = "/", origin = env.theirs, ...options } = {}) 
 const embed = (id, attributes = "") =>
   `<!doctype html><meta charset=utf-8><body style="margin:40px">
    <script type=module src="${env.ours}/player.js"></script>
+   <style>vitascope-player:not(:defined) { display: block; aspect-ratio: 16/9 }</style>
    <div style="width:640px"><vitascope-player media-id="${id}" ${attributes}></vitascope-player></div>`;
 
 const el = (page) => page.locator("vitascope-player").first();
@@ -201,20 +204,21 @@ test("the box never moves the page", async () => {
   env.world.media.film = {};
   const page = await open(embed("film") + "<p>After</p>");
   await page.evaluate(() => {
-    window.shift = 0;
+    window.shift = [];
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) window.shift += entry.value;
+      for (const entry of list.getEntries()) window.shift.push(entry.sources.map((s) => [s.node?.nodeName, JSON.stringify([s.previousRect, s.currentRect])]));
     }).observe({ type: "layout-shift", buffered: true });
   });
   await page.getByRole("button", { name: /^Play/ }).click();
   await at(page, 1);
-  assert.equal(await page.evaluate(() => window.shift), 0);
+  assert.deepEqual(await page.evaluate(() => window.shift), []);
   await page.context().close();
 });
 
 test("keys work: space, arrows, mute; and the quality menu lists what there is", async () => {
   env.world.media.film = {};
   const page = await open(embed("film", "muted"));
+  await page.getByRole("button", { name: /^Play/ }).waitFor();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await at(page, 1);

@@ -1,0 +1,112 @@
+package player
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/vitascope/vitascope/internal/blob"
+	"github.com/vitascope/vitascope/internal/fault"
+)
+
+// published matches every object the packager writes, as playlists name them.
+var published = regexp.MustCompile(`^g[1-9][0-9]{0,8}/a[a-z0-9_-]{1,64}/(` +
+	`[a-z]{1,4}[0-9]{1,5}/(index\.m3u8|init\.mp4|[0-9]{1,7}\.m4s)|` +
+	`poster\.jpg|storyboard\.jpg|storyboard\.vtt)$`)
+
+const (
+	immutable     = "public, max-age=31536000, immutable"
+	whileGrowing  = "public, max-age=2"
+	whenReady     = "public, max-age=60"
+	posterFreshly = "public, max-age=60"
+)
+
+var contentTypes = map[string]string{
+	".m3u8": "application/vnd.apple.mpegurl",
+	".mp4":  "video/mp4",
+	".m4s":  "video/mp4",
+	".vtt":  "text/vtt; charset=utf-8",
+	".jpg":  "image/jpeg",
+}
+
+func isText(key string) bool { return strings.HasSuffix(key, ".m3u8") || strings.HasSuffix(key, ".vtt") }
+
+var errNoObject = fault.New(fault.NotFound, "unknown-object", "There is nothing at this address.")
+
+// serveHLS answers playlists, segments, posters and storyboards.
+func (h *Handler) serveHLS(c echo.Context) error {
+	openToAll(c.Response().Header())
+	id, err := paramID(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	pointer, err := h.objects.pointer(ctx, id)
+	if errors.Is(err, blob.ErrNotFound) {
+		return errNoMedia
+	}
+	if err != nil {
+		return err
+	}
+	name, caching := resolve(c.Param("*"), pointer)
+	if name == "" {
+		return errNoObject
+	}
+	return h.serveObject(c, blob.MediaPrefix(pointer.Account, id)+name, caching)
+}
+
+// resolve returns the object a path asks for, relative to the media's folder,
+// and how long it may be kept; or nothing when there is no such path.
+func resolve(asked string, p blob.Pointer) (name, caching string) {
+	switch {
+	case asked == "multivariant.m3u8" && p.State == "ready":
+		return p.Multivariant, whenReady
+	case asked == "multivariant.m3u8":
+		return p.Multivariant, whileGrowing
+	case asked == "poster.jpg":
+		return p.Poster, posterFreshly
+	case published.MatchString(asked):
+		return asked, immutable
+	}
+	return "", ""
+}
+
+func (h *Handler) serveObject(c echo.Context, key, caching string) error {
+	ctx, r := c.Request().Context(), c.Request()
+	found, err := h.objects.object(ctx, key)
+	if errors.Is(err, blob.ErrNotFound) {
+		return errNoObject
+	}
+	if err != nil {
+		return err
+	}
+	header := c.Response().Header()
+	header.Set("Content-Type", contentTypes[path.Ext(key)])
+	header.Set("Cache-Control", caching)
+	etag := found.etag
+	if found.gzip != nil {
+		header.Add("Vary", "Accept-Encoding")
+		if accepts(r, "gzip") && r.Header.Get("Range") == "" {
+			header.Set("Content-Encoding", "gzip")
+			found = &object{etag: etag, size: int64(len(found.gzip)), body: found.gzip}
+			etag += "-gz"
+		}
+	}
+	if etag != "" {
+		header.Set("ETag", `"`+etag+`"`)
+	}
+	content := h.objects.open(ctx, key, found)
+	defer content.Close()
+	// Ranges, conditions and HEAD are net/http's.
+	http.ServeContent(c.Response(), r, "", time.Time{}, content)
+	if err := ctx.Err(); err != nil && !errors.Is(err, context.Canceled) {
+		h.log.DebugContext(ctx, "object not sent to its end", "err", err)
+	}
+	return nil
+}
