@@ -3,7 +3,7 @@
 export const html = /* html */ `
 <div part="box">
   <img part="poster" alt="">
-  <button part="play-button" hidden><svg viewBox="0 0 24 24" aria-hidden="true"><path d="m9 6v12l10-6z"/></svg></button>
+  <button part="play-button" hidden><svg viewBox="4 3 18 18" aria-hidden="true"><path d="m9 6v12l10-6z"/></svg></button>
   <p part="message" role="status"></p>
 </div>`;
 

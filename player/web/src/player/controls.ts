@@ -29,7 +29,7 @@ const markup = /* html */ `
     <span class="volume"><media-mute-button></media-mute-button><media-volume-range></media-volume-range></span>
     <span class="gap"></span>
     <media-captions-menu-button></media-captions-menu-button>
-    <media-settings-menu-button></media-settings-menu-button>
+    <media-settings-menu-button><svg slot="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M19.4 13a7.6 7.6 0 0 0 0-2l2-1.6a.5.5 0 0 0 .2-.6l-2-3.4a.5.5 0 0 0-.6-.2l-2.4 1a7.3 7.3 0 0 0-1.7-1l-.4-2.5a.5.5 0 0 0-.5-.4h-4a.5.5 0 0 0-.5.4l-.4 2.5a7.3 7.3 0 0 0-1.7 1l-2.4-1a.5.5 0 0 0-.6.2l-2 3.4a.5.5 0 0 0 .2.6l2 1.6a7.6 7.6 0 0 0 0 2l-2 1.6a.5.5 0 0 0-.2.6l2 3.4c.1.2.4.3.6.2l2.4-1c.5.4 1.1.7 1.7 1l.4 2.5c0 .3.2.4.5.4h4c.3 0 .5-.1.5-.4l.4-2.5c.6-.3 1.2-.6 1.7-1l2.4 1c.2.1.5 0 .6-.2l2-3.4a.5.5 0 0 0-.2-.6zM12 15.6a3.6 3.6 0 1 1 0-7.2 3.6 3.6 0 0 1 0 7.2z"/></svg></media-settings-menu-button>
     <media-pip-button></media-pip-button>
     <media-fullscreen-button></media-fullscreen-button>
   </media-control-bar>
@@ -50,6 +50,8 @@ export function buildControls(video: HTMLVideoElement, hasVideo: boolean): HTMLE
   template.innerHTML = markup.trim();
   const controller = template.content.firstElementChild as HTMLElement;
   if (!hasVideo) {
+    controller.classList.add("audio");
+    controller.querySelector("media-control-bar")?.setAttribute("noautohide", "");
     controller.querySelector("media-pip-button")?.remove();
     controller.querySelector("media-fullscreen-button")?.remove();
     controller.querySelector(".quality")?.remove();

@@ -94,8 +94,10 @@ media-fullscreen-button[mediafullscreenunavailable],
 media-volume-range[mediavolumeunavailable],
 .quality:has([mediarenditionunavailable]) { display: none }
 media-settings-menu, media-captions-menu {
-  margin: 0 10px 8px;
-  max-height: calc(100% - 76px);
+  position: absolute;
+  right: 10px;
+  bottom: 62px;
+  max-height: calc(100% - 70px);
   overflow: hidden auto;
   font-size: 13px;
   box-shadow: 0 10px 34px rgb(0 0 0 / .45), inset 0 0 0 1px rgb(255 255 255 / .1);
@@ -103,7 +105,8 @@ media-settings-menu, media-captions-menu {
   -webkit-backdrop-filter: blur(18px);
   backdrop-filter: blur(18px);
 }
-media-settings-menu-item { padding: 2px 4px 2px 14px; border-radius: 8px; margin: 0 4px }
+media-settings-menu-item { padding: 5px 6px 5px 14px; border-radius: 8px; margin: 0 4px }
+media-control-bar :is(media-time-range, media-volume-range) { min-height: 0; --media-control-hover-background: transparent }
 .failure {
   all: initial;
   position: absolute;
@@ -129,16 +132,20 @@ media-settings-menu-item { padding: 2px 4px 2px 14px; border-radius: 8px; margin
   cursor: pointer;
 }
 .failure button:focus-visible { outline: 2px solid #fff; outline-offset: 3px }
+.audio .shade { display: none }
 @container (width < 460px) {
   media-control-bar { flex-wrap: wrap; margin: 0 6px 6px; padding: 0 2px 2px; border-radius: 12px }
   media-control-bar media-time-range { order: -1; flex: 1 0 100%; height: 22px }
-  .gap { display: block; flex: 1 }
+  .gap { display: block !important; flex: 1 }
+  media-settings-menu, media-captions-menu { right: 6px; bottom: 44px; max-height: calc(100% - 50px) }
   .volume media-volume-range { display: none }
   media-controller { --media-control-padding: 6px }
 }
 @container (width < 300px) {
-  media-pip-button, .volume, media-captions-menu-button { display: none }
+  media-pip-button, .volume { display: none }
   media-time-display { padding: 0 2px; font-size: 12px }
+  media-controller { --media-preview-thumbnail-display: none }
+  media-control-bar { margin: 0 4px 4px }
 }
 @media (prefers-reduced-motion: reduce) {
   media-controller { --media-control-transition-in: none; --media-control-transition-out: none }

@@ -104,7 +104,8 @@ export async function start({ seconds = 30 } = {}) {
 function page(world, path, res) {
   if (!world.pages[path]) return res.writeHead(404).end();
   for (const [name, value] of Object.entries(world.headers)) res.setHeader(name, value);
-  return res.setHeader("Content-Type", "text/html; charset=utf-8").end(world.pages[path]);
+  res.setHeader("Content-Type", "text/html; charset=utf-8");
+  return res.end(world.pages[path].replace("<meta charset=utf-8>", '$&<link rel=icon href="data:,">'));
 }
 
 async function collect(world, req, res) {
