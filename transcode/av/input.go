@@ -53,13 +53,14 @@ func open(ctx context.Context, src source) (_ *input, err error) {
 			in.close()
 		}
 	}()
-	if err := in.demux(ctx, isISOBMFF(head)); err != nil {
+	if err := in.demux(ctx, head); err != nil {
 		return nil, in.blame(err)
 	}
 	return in, in.choose()
 }
 
-func (in *input) demux(ctx context.Context, isBMFF bool) error {
+func (in *input) demux(ctx context.Context, head []byte) error {
+	isBMFF, isMatroska := isISOBMFF(head), signature{0, "\x1a\x45\xdf\xa3"}.matches(head)
 	var err error
 	if in.io, err = astiav.AllocIOContext(ioBuffer, false, in.read, in.seek, nil); err != nil {
 		return err
@@ -85,7 +86,10 @@ func (in *input) demux(ctx context.Context, isBMFF bool) error {
 		if errors.Is(err, errNoMemory) {
 			return err
 		}
-		if isBMFF {
+		if errors.Is(err, astiav.ErrEof) && isMatroska {
+			return child.Refuse(child.ZeroDuration, "header only")
+		}
+		if isBMFF || isMatroska {
 			return child.Refuse(child.DecodeFailed, "open: %v", err)
 		}
 		return child.Refuse(child.UnsupportedContainer, "open: %v", err)
@@ -198,6 +202,8 @@ func (in *input) choose() error {
 	switch {
 	case in.video == nil && undecodable != "" || in.video == nil && len(in.audio) == 0 && undecodable != "":
 		return child.Refuse(child.UnsupportedCodec, "%s", undecodable)
+	case in.format.NbStreams() == 0: // what writers of nothing leave
+		return child.Refuse(child.ZeroDuration, "no streams")
 	case in.video == nil && len(in.audio) == 0:
 		return child.Refuse(child.NoStreams, "%d streams", in.format.NbStreams())
 	}

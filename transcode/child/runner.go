@@ -203,7 +203,7 @@ func (p *process) verdict(outcome *Event, waitErr error) error {
 	case state.UserTime()+state.SystemTime() >= p.limits.CPU-time.Second,
 		status.Signaled() && (status.Signal() == syscall.SIGXCPU || status.Signal() == syscall.SIGXFSZ),
 		strings.Contains(words, "SIGXCPU"), strings.Contains(words, "SIGXFSZ"),
-		strings.Contains(words, "out of memory"), strings.Contains(words, "annot allocate memory"):
+		saysOutOfMemory(words):
 		return Refuse(LimitExceeded, "media child ended: %s", state)
 	case status.Signaled() && status.Signal() == syscall.SIGKILL:
 		// Not ours: the kernel, short of memory, or an operator.
@@ -212,6 +212,17 @@ func (p *process) verdict(outcome *Event, waitErr error) error {
 		return fmt.Errorf("media child failed: %s", clip(words)) // in its own words
 	}
 	return Refuse(DecoderCrashed, "media child ended: %s", state)
+}
+
+// saysOutOfMemory recognises the words in which Go, FFmpeg and x264 tell that
+// memory was refused to them.
+func saysOutOfMemory(words string) bool {
+	for _, s := range []string{"out of memory", "annot allocate memory", "malloc of size", "pthread_create failed"} {
+		if strings.Contains(words, s) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *process) logEnd(ctx context.Context, job Job, waitErr error, took time.Duration) {
