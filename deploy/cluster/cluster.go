@@ -68,7 +68,7 @@ func startCluster(ctx context.Context, cfg config, log *slog.Logger) (*cluster, 
 	for _, s := range servers {
 		wg.Go(func() {
 			begin := time.Now()
-			p, err := launch(ctx, s, filepath.Join(cfg.dir, s.name()+".log"))
+			p, err := launch(ctx, s, logPath(cfg.dir, s.name()))
 			mu.Lock()
 			defer mu.Unlock()
 			if p != nil {
@@ -187,5 +187,8 @@ func freePorts(n int) ([]int, error) {
 	}
 	return ports, nil
 }
+
+// logPath is the file of a server's output.
+func logPath(dir, server string) string { return filepath.Join(dir, server+".log") }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

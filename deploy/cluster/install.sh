@@ -43,7 +43,7 @@ fi
 if [[ "$(cat "$cache/minio/version" 2>/dev/null || true)" != "$minio" ]]; then
   echo "Building MinIO (some minutes the first time)"
   mkdir "$work/minio"
-  (cd "$work" && CGO_ENABLED=0 GOBIN="$work/minio" GOFLAGS="-p=2 -ldflags=-s" go install "$minio")
+  (cd "$work" && GOBIN="$work/minio" GOFLAGS="-p=2 -ldflags=-s" go install "$minio")
   echo "$minio" >"$work/minio/version"
   rm -rf "$cache/minio"
   mv -T "$work/minio" "$cache/minio"

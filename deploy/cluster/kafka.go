@@ -1,20 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
-
-	"github.com/vitascope/vitascope/internal/eventlog"
 )
 
 // kafka is one Apache Kafka node, broker and KRaft controller at once.
@@ -79,15 +78,22 @@ func (k *kafka) command() *exec.Cmd {
 	return k.java(context.Background(), "kafka.Kafka", k.properties())
 }
 
+// ready looks for Kafka's own word that it is up: making the topics is left to
+// Vitascope, and asking for one that is missing tells little.
 func (k *kafka) ready(ctx context.Context) error {
-	cfg := eventlog.DefaultConfig()
-	cfg.Brokers = []string{loopback(k.port)}
-	log, err := eventlog.Open(cfg, slog.New(slog.DiscardHandler))
+	raw, err := os.ReadFile(logPath(filepath.Dir(k.dir), k.name()))
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	return log.EnsureTopics(ctx)
+	if !bytes.Contains(raw, []byte("Kafka Server started")) {
+		return errors.New("it has not said that it started")
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", loopback(k.port))
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 func (k *kafka) environment() map[string]string {

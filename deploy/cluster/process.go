@@ -28,7 +28,7 @@ type process struct {
 // the program when this one dies (Pdeathsig), however that happens; that is tied
 // to the starting thread, so one is kept until the program ends.
 func startProcess(name string, cmd *exec.Cmd, logPath string, stop syscall.Signal) (*process, error) {
-	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
