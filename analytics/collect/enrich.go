@@ -97,16 +97,17 @@ var (
 )
 
 // parseAgent reduces a user agent. An empty one is a bot's: browsers send one.
-// A headless browser is not: who drives one through a video means to watch it.
+// A headless browser is not, though the parser says so: crawlers do not play
+// videos, and who tests a page in one expects to see the play counted.
 func parseAgent(ua string) agent {
 	if strings.TrimSpace(ua) == "" {
 		return agent{device: "bot", bot: true}
 	}
 	p := useragent.Parse(ua)
-	a := agent{browser: known(browsers, p.Name), os: known(systems, p.OS), bot: p.Bot}
+	a := agent{browser: known(browsers, p.Name), os: known(systems, p.OS), bot: p.Bot && p.Name != useragent.HeadlessChrome}
 	lower := strings.ToLower(ua)
 	switch {
-	case p.Bot:
+	case a.bot:
 		a.device = "bot"
 	case containsAny(lower, televisions):
 		a.device = "tv"

@@ -25,11 +25,16 @@ const AssetsPrefix = "/assets/dashboard/"
 
 // New returns the handler of the dashboard embedded in this program. It
 // answers GET and HEAD on "/" and under AssetsPrefix, and 404 elsewhere.
-func New() *Handler {
-	h, err := NewFromFS(embedded())
+//
+// The urls are absolute addresses (the public URL of the server) whose origins
+// the page may load posters, playlists and segments from and send beacons to,
+// beside its own: the page is often opened under another name of the same
+// server. New panics on a URL that is not http or https.
+func New(urls ...string) *Handler {
+	h, err := NewFromFS(embedded(), urls...)
 	if err != nil {
 		// The embedded tree always holds at least the placeholder page.
-		panic("dashboard: embedded files: " + err.Error())
+		panic("dashboard: " + err.Error())
 	}
 	return h
 }

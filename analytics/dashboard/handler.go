@@ -6,23 +6,28 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
 )
 
-// contentSecurityPolicy allows the page its own files, media over the same
-// origin or from memory (the player's buffers), and nothing inline.
+// contentSecurityPolicy allows the page its own files, media from its own origin
+// and the given ones or from memory (the player's buffers), and nothing inline.
 // style-src-elem alone admits inline style elements: the player's controls
 // carry theirs inside shadow roots. Style attributes stay forbidden.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
-	"style-src-elem 'self' 'unsafe-inline'; style-src-attr 'none'; " +
-	"img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; " +
-	"manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+func contentSecurityPolicy(origins []string) string {
+	from := strings.Join(append([]string{"'self'"}, origins...), " ")
+	return "default-src 'none'; script-src 'self'; style-src 'self'; " +
+		"style-src-elem 'self' 'unsafe-inline'; style-src-attr 'none'; " +
+		"img-src " + from + " data: blob:; media-src " + from + " blob:; connect-src " + from + "; " +
+		"worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+}
 
 // Handler serves the dashboard's page and its hashed files.
 type Handler struct {
-	files map[string]file // by URL path
+	files  map[string]file // by URL path
+	policy string
 }
 
 // file is one resource with its ready-compressed forms, empty when absent.
@@ -35,15 +40,24 @@ type file struct {
 
 // NewFromFS returns a handler for a build found in fsys: index.html at its
 // root and the hashed files under assets/dashboard. It reads everything at
-// once and fails when there is no index.html.
-func NewFromFS(fsys fs.FS) (*Handler, error) {
+// once and fails when there is no index.html. For urls see New.
+func NewFromFS(fsys fs.FS, urls ...string) (*Handler, error) {
+	var origins []string
+	for _, raw := range urls {
+		u, err := url.Parse(raw)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return nil, fmt.Errorf("dashboard: %q is not an http or https URL", raw)
+		}
+		origins = append(origins, u.Scheme+"://"+u.Host)
+	}
 	index, err := fs.ReadFile(fsys, "index.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the dashboard's page: %w", err)
 	}
-	h := &Handler{files: map[string]file{
-		"/": {contentType: "text/html; charset=utf-8", plain: index},
-	}}
+	h := &Handler{
+		files:  map[string]file{"/": {contentType: "text/html; charset=utf-8", plain: index}},
+		policy: contentSecurityPolicy(origins),
+	}
 	dir := strings.Trim(AssetsPrefix, "/")
 	if _, err := fs.Stat(fsys, dir); err != nil {
 		return h, nil
@@ -121,7 +135,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	if urlPath == "/" {
 		header.Set("Cache-Control", "no-cache")
-		header.Set("Content-Security-Policy", contentSecurityPolicy)
+		header.Set("Content-Security-Policy", h.policy)
 		header.Set("Referrer-Policy", "same-origin")
 		header.Set("X-Frame-Options", "DENY")
 	} else {

@@ -83,6 +83,19 @@ func TestUnknownPathsAndMethodsAreRefused(t *testing.T) {
 	require.Equal(t, "6", head.Header().Get("Content-Length"))
 }
 
+func TestPolicyAdmitsMediaFromThePublicOrigin(t *testing.T) {
+	t.Parallel()
+	h, err := dashboard.NewFromFS(build(), "https://video.example/base/")
+	require.NoError(t, err)
+	policy := answer(t, h, http.MethodGet, "/", "").Header().Get("Content-Security-Policy")
+	require.Contains(t, policy, "connect-src 'self' https://video.example;")
+	require.Contains(t, policy, "script-src 'self';")
+	for _, bad := range []string{"", "javascript:alert(1)", "//video.example", "https://"} {
+		_, err := dashboard.NewFromFS(build(), bad)
+		require.Error(t, err, bad)
+	}
+}
+
 func TestEmbeddedDashboardAlwaysHasAPage(t *testing.T) {
 	t.Parallel()
 	w := answer(t, dashboard.New(), http.MethodGet, "/", "")

@@ -117,12 +117,12 @@ func TestASinkKilledAtAnyStepCountsEverythingOnce(t *testing.T) {
 			t.Run(fmt.Sprintf("%s after=%t", step, after), func(t *testing.T) {
 				t.Parallel()
 				r := newRig(t, 1, 20_000)
-				playbacks, records := traffic(r, random(t), 25)
+				playbacks, records := traffic(r, random(t), 12)
 				half := len(records) / 2
 				r.send(records[:half]...)
 				// The first sink writes some whole batches; the second dies in one.
 				cfg := sinkConfig()
-				cfg.BatchRecords = 7
+				cfg.BatchRecords = 40
 				stop, _ := r.start(cfg, r.store, nil)
 				r.drained()
 				stop()
@@ -149,10 +149,10 @@ func TestASinkKilledAtAnyStepCountsEverythingOnce(t *testing.T) {
 func TestTwoSinksOnTheSamePartitionsCountEverythingOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 2, 20_000)
-	playbacks, records := traffic(r, random(t), 60)
+	playbacks, records := traffic(r, random(t), 40)
 	for i := range 3 {
 		cfg := sinkConfig()
-		cfg.BatchRecords = 5 + 3*i
+		cfg.BatchRecords = 30 + 7*i
 		r.start(cfg, r.store, nil)
 	}
 	r.send(records...)

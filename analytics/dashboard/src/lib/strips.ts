@@ -28,9 +28,15 @@ export function runs(strip: Strip): Run[] {
   return out;
 }
 
-/** width returns how many cells a strip covers. */
-export function width(strip: Strip): number {
-  return runs(strip).reduce((sum, run) => sum + run.cells, 0);
+/** Span is how long the media is and how long one cell is; the last cell may be shorter. */
+export interface Span {
+  seconds: number;
+  cellSeconds: number;
+}
+
+/** width returns how many cells wide a media is drawn, with the fraction of its last cell. */
+export function width(span: Span): number {
+  return Math.max(0.001, span.seconds / span.cellSeconds);
 }
 
 /**
@@ -46,9 +52,9 @@ export function paths(strip: Strip): { level: number; d: string }[] {
   return [...byLevel].sort(([a], [b]) => a - b).map(([level, d]) => ({ level, d }));
 }
 
-/** levelAt returns the level at a share (0 to 1) of the strip's width. */
-export function levelAt(strip: Strip, share: number): number {
-  const cell = share * width(strip);
+/** levelAt returns the level at a time in seconds. */
+export function levelAt(strip: Strip, seconds: number, cellSeconds: number): number {
+  const cell = seconds / cellSeconds;
   return runs(strip).find((run) => cell >= run.start && cell < run.start + run.cells)?.level ?? 0;
 }
 
@@ -60,16 +66,16 @@ export function levelName(level: number): string {
 }
 
 /** ranges lists the watched stretches with their media times in seconds. */
-export function ranges(strip: Strip, seconds: number): { from: number; to: number; level: number }[] {
-  const cell = seconds / Math.max(1, width(strip));
+export function ranges(strip: Strip, span: Span): { from: number; to: number; level: number }[] {
+  const at = (cell: number) => Math.min(span.seconds, cell * span.cellSeconds);
   return runs(strip)
     .filter((run) => run.level > 0)
-    .map((run) => ({ from: run.start * cell, to: (run.start + run.cells) * cell, level: run.level }));
+    .map((run) => ({ from: at(run.start), to: at(run.start + run.cells), level: run.level }));
 }
 
 /** words says a strip in a sentence, naming at most four rewatched stretches. */
-export function words(strip: Strip, seconds: number, watched: number): string {
-  const again = ranges(strip, seconds).filter((range) => range.level > 1);
+export function words(strip: Strip, span: Span, watched: number): string {
+  const again = ranges(strip, span).filter((range) => range.level > 1);
   const named = again.slice(0, 4).map((r) => `${clock(r.from)} to ${clock(r.to)} ${levelName(r.level)}`);
   const rest = again.length - named.length;
   if (rest > 0) named.push(`${rest} more stretches again`);
