@@ -118,6 +118,12 @@ func checkTypes(t *testing.T, conn driver.Conn, table string) {
 	require.NoError(t, conn.QueryRow(ctx, "SELECT uniqExact(ts) FROM "+table).Scan(&count))
 	require.EqualValues(t, rows, count)
 
+	require.NoError(t, conn.Exec(ctx, "INSERT INTO "+table+" (id, s) VALUES (?, ?)", id, "it's; one"))
+	require.NoError(t, conn.AsyncInsert(ctx, "INSERT INTO "+table+" (id, s) VALUES (?, ?)", true, id, "async"))
+	require.NoError(t, conn.Exec(ctx, "INSERT INTO "+table+" (id, s) SELECT id, s FROM "+table+" WHERE s = 'async'"))
+	require.NoError(t, conn.QueryRow(ctx, "SELECT count() FROM "+table).Scan(&count))
+	require.EqualValues(t, rows+3, count)
+
 	streamed, err := conn.Query(ctx, "SELECT number, toString(number) FROM numbers(300000)")
 	require.NoError(t, err)
 	read := 0

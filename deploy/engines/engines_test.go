@@ -85,7 +85,7 @@ func TestStartReportsAnEngineThatCannotStart(t *testing.T) {
 func TestStartReportsAPortThatIsTaken(t *testing.T) {
 	t.Parallel()
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // answers 200 to everything
-	t.Cleanup(other.Close) // after the parallel subtests
+	t.Cleanup(other.Close)                                                                     // after the parallel subtests
 	port := other.Listener.Addr().(*net.TCPAddr).Port
 	for name, choose := range map[string]func(*engines.Config){
 		engines.NameS3:         func(c *engines.Config) { c.S3, c.S3Port = true, port },

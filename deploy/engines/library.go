@@ -43,7 +43,15 @@ func FindLibrary(explicit string) (string, error) {
 		}
 		tried = append(tried, filepath.Join(dir, packagePath()))
 	}
-	if dir, err := os.Getwd(); err == nil {
+	// $PWD is where the process began, which an S3 gateway may have left.
+	dirs := []string{os.Getenv("PWD")}
+	if dir, err := os.Getwd(); err == nil && dir != dirs[0] {
+		dirs = append(dirs, dir)
+	}
+	for _, dir := range dirs {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
 		if path, ok := findInParents(dir); ok {
 			return path, nil
 		}
