@@ -1,0 +1,220 @@
+package jit
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// decoder reads the fields of an index; the first field that is cut or out of its
+// limits sets bad, and all after it are zero.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (r *decoder) fail() { r.b, r.bad = nil, true }
+
+// number reads an unsigned varint of at most limit.
+func (r *decoder) number(limit uint64) uint64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 && uint64(r.b[0]) <= limit {
+		v := r.b[0]
+		r.b = r.b[1:]
+		return uint64(v)
+	}
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 || v > limit {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *decoder) signed() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 || v > 1<<60 || v < -1<<60 {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *decoder) bytes() []byte {
+	n := r.number(1 << 16)
+	if n > uint64(len(r.b)) {
+		r.fail()
+		return nil
+	}
+	v := r.b[:n:n]
+	r.b = r.b[n:]
+	if n == 0 {
+		return nil
+	}
+	return append([]byte(nil), v...)
+}
+
+func (r *decoder) track(left *int) *track {
+	if len(r.b) == 0 {
+		r.fail()
+		return nil
+	}
+	t := &track{kind: kind(r.b[0])}
+	r.b = r.b[1:]
+	t.timescale = uint32(r.number(maxTimescale))
+	t.language = string(r.bytes())
+	t.start = r.signed()
+	switch t.kind {
+	case video:
+		t.video = r.videoFormat()
+	case audio:
+		t.audio = audioFormat{
+			config: r.bytes(), object: uint32(r.number(31)),
+			rate: uint32(r.number(96_000)), channels: uint32(r.number(8)),
+		}
+	default:
+		r.fail()
+	}
+	count := int(r.number(uint64(*left)))
+	if *left -= count; count == 0 || t.timescale == 0 || len(t.language) != 3 ||
+		t.start > maxTicks || t.start < -maxTicks {
+		r.fail()
+		return nil
+	}
+	r.samples(t, count)
+	return t
+}
+
+func (r *decoder) videoFormat() videoFormat {
+	v := videoFormat{entry: string(r.bytes()), config: r.bytes(), colour: r.bytes()}
+	for _, n := range []*uint32{&v.width, &v.height, &v.sarW, &v.sarH} {
+		*n = uint32(r.number(1 << 25))
+	}
+	if len(v.entry) != 4 || len(v.config) < 7 || v.sarW == 0 || v.sarH == 0 ||
+		v.width > maxSide || v.height > maxSide || v.sarW > 16*v.sarH {
+		r.fail()
+	}
+	return v
+}
+
+func (r *decoder) samples(t *track, count int) {
+	fixed := uint32(r.number(maxSegment))
+	if fixed == 0 && count > len(r.b) {
+		r.fail()
+		return
+	}
+	t.sizes = make([]uint32, count)
+	for i := range t.sizes {
+		if t.sizes[i] = fixed; fixed == 0 {
+			t.sizes[i] = uint32(r.number(maxSegment))
+			r.bad = r.bad || t.sizes[i] == 0
+		}
+	}
+	t.durs = r.runs(count)
+	for _, d := range t.durs {
+		r.bad = r.bad || d.v <= 0
+	}
+	if r.number(1) == 1 {
+		t.ctos = r.runs(count)
+	}
+	if r.number(1) == 1 {
+		t.sync = r.ascending(count)
+	}
+	r.chunks(t)
+	t.plan = r.ascending(count)
+	if r.bad || len(t.plan) == 0 || t.plan[0] != 0 {
+		r.fail()
+	}
+}
+
+// runs reads runs that cover count samples.
+func (r *decoder) runs(count int) []run {
+	var values []int32
+	for range r.number(16) {
+		values = append(values, r.value())
+	}
+	var out []run
+	for left := uint64(count); left > 0 && !r.bad; {
+		x := run{}
+		switch {
+		case len(r.b) == 0:
+			r.fail()
+			return nil
+		case values == nil:
+			x.v = r.value()
+			x.n = uint32(r.number(left))
+		default:
+			code := r.b[0]
+			r.b = r.b[1:]
+			if int(code>>4) >= len(values) {
+				r.fail()
+				return nil
+			}
+			x.v, x.n = values[code>>4], uint32(code&15)+1
+			if code&15 == 15 {
+				x.n += uint32(r.number(left))
+			}
+		}
+		if x.n == 0 || uint64(x.n) > left {
+			r.fail()
+			return nil
+		}
+		left -= uint64(x.n)
+		out = append(out, x)
+	}
+	return out
+}
+
+func (r *decoder) value() int32 {
+	v := r.signed()
+	if v > math.MaxInt32 || v < math.MinInt32 {
+		r.fail()
+	}
+	return int32(v)
+}
+
+// ascending reads strictly ascending sample numbers below count.
+func (r *decoder) ascending(count int) []uint32 {
+	n := r.number(uint64(count))
+	if n > uint64(len(r.b)) {
+		r.fail()
+		return nil
+	}
+	out := make([]uint32, n)
+	last := uint64(0)
+	for i := range out {
+		step := r.number(uint64(count))
+		if last += step; last >= uint64(count) || step == 0 && i > 0 {
+			r.fail()
+			return nil
+		}
+		out[i] = uint32(last)
+	}
+	return out
+}
+
+func (r *decoder) chunks(t *track) {
+	count := r.number(uint64(len(t.sizes)))
+	if count*2 > uint64(len(r.b)) {
+		r.fail()
+		return
+	}
+	t.chunks = make([]chunk, 0, count)
+	at, i := int64(0), 0
+	for range count {
+		n := int(r.number(uint64(len(t.sizes) - i)))
+		at += r.signed()
+		if n == 0 || at < 0 || at > 1<<60 {
+			r.fail()
+			return
+		}
+		t.chunks = append(t.chunks, chunk{n: uint32(n), offset: at})
+		for _, size := range t.sizes[i : i+n] {
+			at += int64(size)
+		}
+		i += n
+	}
+	if i != len(t.sizes) {
+		r.fail()
+	}
+}

@@ -1,0 +1,187 @@
+package jit
+
+// The segment plan: about targetSeconds a segment, never below leastSeconds but
+// for the last; the first is short for a fast start.
+const (
+	targetSeconds  = 6
+	leastSeconds   = 2
+	mostMillis     = 6500 // Apple's HLS authoring rule 7.7: no more than half a second over
+	mergeGap       = 256 << 10
+	segmentTrailer = 8 // the header of the mdat box
+)
+
+// makePlan cuts video at closed keyframes and audio at the frames nearest after.
+func (x *Index) makePlan() error {
+	var bounds []int64
+	scale := uint32(1)
+	if v := x.videoTrack(); v != nil {
+		keys, end := v.keyframes()
+		if err := v.checkGaps(keys, end); err != nil {
+			return err
+		}
+		scale = v.timescale
+		for i, k := range planVideo(keys, scale) {
+			v.plan = append(v.plan, uint32(k.sample))
+			if i > 0 {
+				bounds = append(bounds, k.pts)
+			}
+		}
+	}
+	for _, t := range x.tracks {
+		if t.kind != audio {
+			continue
+		}
+		cuts := make([]int64, 0, len(bounds))
+		for _, b := range bounds {
+			cuts = append(cuts, rescale(b, scale, t.timescale))
+		}
+		t.planAudio(cuts)
+	}
+	return nil
+}
+
+func (t *track) checkGaps(keys []keyframe, end int64) error {
+	last := int64(0)
+	if len(keys) > 0 {
+		last = keys[0].pts
+	}
+	for i := range keys {
+		next := end
+		if i+1 < len(keys) {
+			next = keys[i+1].pts
+		}
+		if next-last > maxKeyframeGap*int64(t.timescale) {
+			return refuse(KeyframeGap, "%.1f s without a closed keyframe", float64(next-last)/float64(t.timescale))
+		}
+		last = next
+	}
+	if int64(len(t.sizes)) > maxFrameRate*((end-t.start)/int64(t.timescale)+1) {
+		return refuse(FrameRate, "%d frames in %d s", len(t.sizes), (end-t.start)/int64(t.timescale))
+	}
+	return nil
+}
+
+// planVideo chooses the keyframes that start a segment: the last one within reach
+// of the target, or else the first after it.
+func planVideo(keys []keyframe, scale uint32) []keyframe {
+	plan := []keyframe{keys[0]}
+	for i := 1; i < len(keys); {
+		start, least, most := plan[len(plan)-1].pts, leastSeconds*int64(scale), mostMillis*int64(scale)/1000
+		if len(plan) == 1 {
+			most = least + int64(scale)/10 // 2 s and a frame or two
+		}
+		pick := -1
+		for ; i < len(keys) && (pick < 0 || keys[i].pts-start <= most); i++ {
+			if keys[i].pts-start >= least {
+				pick = i
+			}
+		}
+		if pick < 0 {
+			break
+		}
+		plan, i = append(plan, keys[pick]), pick+1
+	}
+	return plan
+}
+
+// planAudio starts a segment at the first frame at or after each cut; where no
+// frame lies between two cuts, one segment covers both. Past the last cut, and
+// without any, it cuts on its own.
+func (t *track) planAudio(cuts []int64) {
+	scale := int64(t.timescale)
+	end := t.end()
+	at := int64(0)
+	if len(cuts) > 0 {
+		at = cuts[len(cuts)-1]
+	}
+	step := int64(targetSeconds) * scale
+	if len(cuts) == 0 {
+		step = leastSeconds * scale
+	}
+	for ; end-at > mostMillis*scale/1000; step = targetSeconds * scale {
+		at += step
+		cuts = append(cuts, at)
+	}
+	t.plan = []uint32{0}
+	next, c := 0, t.begin()
+	for c.i < len(t.sizes) {
+		i := c.i
+		s := t.next(&c)
+		starts := false
+		for next < len(cuts) && cuts[next] <= s.pts {
+			next, starts = next+1, true
+		}
+		if starts && i > 0 {
+			t.plan = append(t.plan, uint32(i))
+		}
+	}
+}
+
+// finish derives the segments of each track from the plans, in one pass.
+func (x *Index) finish() error {
+	for _, t := range x.tracks {
+		if err := t.makeSegments(); err != nil {
+			return err
+		}
+	}
+	return x.checkLengths()
+}
+
+func (t *track) makeSegments() error {
+	t.segments = make([]segment, 0, len(t.plan))
+	end, c, reach := t.start, t.begin(), int64(-1)
+	var seg *segment
+	for c.i < len(t.sizes) {
+		mark := c
+		s := t.next(&c)
+		if n := len(t.segments); n < len(t.plan) && t.plan[n] == uint32(mark.i) {
+			if seg != nil {
+				seg.to = s.pts
+			}
+			t.segments = append(t.segments, segment{first: mark, from: s.pts})
+			seg, reach = &t.segments[n], -1
+			if n == 0 {
+				seg.from = 0
+			}
+		}
+		if reach < 0 || s.offset < reach || s.offset-reach > mergeGap {
+			seg.spans++
+		}
+		reach = s.offset + int64(s.size)
+		seg.count++
+		seg.bytes += int64(s.size)
+		end = max(end, s.pts+int64(s.dur))
+	}
+	seg.to = end
+	for i := range t.segments {
+		switch s := &t.segments[i]; {
+		case s.to <= s.from:
+			return refuse(Timestamps, "segment %d ends before it starts", i)
+		case s.bytes > maxSegment:
+			return refuse(TooLarge, "a segment of %d bytes", s.bytes)
+		case s.spans > maxSpans:
+			return refuse(Scattered, "a segment that takes %d reads", s.spans)
+		}
+	}
+	return nil
+}
+
+// checkLengths holds the tracks against each other: players stall where one of
+// two buffers ends long before the other.
+func (x *Index) checkLengths() error {
+	seconds := func(t *track, v int64) float64 { return float64(v) / float64(t.timescale) }
+	lead := x.tracks[0]
+	for _, t := range x.tracks {
+		end := seconds(t, t.segments[len(t.segments)-1].to)
+		if end > maxSeconds {
+			return refuse(Duration, "%.0f s", end)
+		}
+		leadEnd := seconds(lead, lead.segments[len(lead.segments)-1].to)
+		for _, apart := range []float64{seconds(t, t.start), seconds(t, t.start) - seconds(lead, lead.start), end - leadEnd} {
+			if apart > maxApart || apart < -maxApart {
+				return refuse(TrackLengths, "tracks lie %.1f s apart", apart)
+			}
+		}
+	}
+	return nil
+}
