@@ -47,15 +47,17 @@ func (s *Service) publish(ctx context.Context, args EncodeArgs, n int, final boo
 	if err != nil {
 		return err
 	}
-	if m.Generation != args.Generation || m.Publication > n {
-		return nil // overtaken
+	if m.Generation != args.Generation {
+		return nil // replaced
 	}
 	state := catalog.StatePlayable
 	if final {
 		state = catalog.StateReady
 	}
-	if err := s.writePublication(ctx, m, args, n, state); err != nil {
-		return err
+	if m.Publication == n { // a later one stays: a repeat has only the state to bring up
+		if err := s.writePublication(ctx, m, args, n, state); err != nil {
+			return err
+		}
 	}
 	now := time.Now().UTC()
 	set := []catalog.Set{{Column: "progress", Value: s.progressAfter(args)}}

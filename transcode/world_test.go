@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitascope/vitascope/internal/blob"
@@ -148,3 +149,6 @@ func (w *world) fetch(t *testing.T, key, file string) {
 	_, err = io.Copy(f, r)
 	require.NoError(t, err)
 }
+
+// onlyTry gives a job one attempt.
+var onlyTry = &river.InsertOpts{MaxAttempts: 1}

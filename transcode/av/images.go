@@ -62,7 +62,7 @@ func (i *images) posterSize(f *astiav.Frame, t turn, in *input) (int, int) {
 func (i *images) tileSize(f *astiav.Frame, t turn, in *input) (int, int) {
 	w, h := shown(f, t, in)
 	width := i.spec.Storyboard.TileWidth
-	return even(width), min(even(h*width/max(1, w)), 4*width)
+	return even(width), min(even((h*width+w/2)/max(1, w)), 4*width)
 }
 
 func even(n int) int { return max(2, n&^1) }

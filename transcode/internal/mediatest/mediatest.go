@@ -4,6 +4,7 @@ package mediatest
 
 import (
 	"context"
+	"image/jpeg"
 	"io"
 	"log/slog"
 	"os"
@@ -184,4 +185,15 @@ func Probe(t testing.TB, file string) (*child.ProbeResult, error) {
 // Log writes to the test's log.
 func Log(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// Size is the width and height of a JPEG.
+func Size(t testing.TB, name string) [2]int {
+	t.Helper()
+	f, err := os.Open(name)
+	require.NoError(t, err)
+	defer f.Close()
+	config, err := jpeg.DecodeConfig(f)
+	require.NoError(t, err)
+	return [2]int{config.Width, config.Height}
 }
