@@ -35,7 +35,9 @@ var contentTypes = map[string]string{
 	".jpg":  "image/jpeg",
 }
 
-func isText(key string) bool { return strings.HasSuffix(key, ".m3u8") || strings.HasSuffix(key, ".vtt") }
+func isText(key string) bool {
+	return strings.HasSuffix(key, ".m3u8") || strings.HasSuffix(key, ".vtt")
+}
 
 var errNoObject = fault.New(fault.NotFound, "unknown-object", "There is nothing at this address.")
 

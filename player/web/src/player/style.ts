@@ -2,7 +2,7 @@
 export const css = /* css */ `
 media-controller {
   --accent: var(--vitascope-accent, #6457f9);
-  --glass: rgb(14 15 22 / .62);
+  --glass: rgb(14 15 22 / .68);
   --media-background-color: transparent;
   --media-primary-color: #fff;
   --media-text-color: #fff;
