@@ -94,6 +94,7 @@ func New(o Options) (*Client, error) {
 // Upload uploads files one after the other. A file that fails does not stop the
 // next one; the error holds all failures.
 func (c *Client) Upload(ctx context.Context, files []string) error {
+	defer c.http.CloseIdleConnections()
 	var errs []error
 	for _, file := range files {
 		err := c.uploadFile(ctx, file)
