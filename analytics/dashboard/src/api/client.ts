@@ -3,16 +3,17 @@ import createClient, { type Middleware } from "openapi-fetch";
 import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
-export type ApiToken = Schemas["ApiToken"];
+export type ApiToken = Schemas["Token"];
 export type Engagement = Schemas["Engagement"];
-export type Media = Schemas["Media"];
+/** Media is the server's media; its document cannot say that failure is null. */
+export type Media = Omit<Schemas["Media"], "failure"> & { failure: Schemas["Failure"] | null };
 export type MediaStats = Schemas["MediaStats"];
-export type NewApiToken = Schemas["NewApiToken"];
+export type NewApiToken = Schemas["CreateTokenOutputBody"];
 export type Overview = Schemas["Overview"];
 export type Rendition = Schemas["Rendition"];
 export type Session = Schemas["Session"];
 export type View = Schemas["View"];
-type Problem = Schemas["Problem"];
+type Problem = Partial<Schemas["Problem"]>;
 
 /** ApiError is an answer that is not a success, worded for a person. */
 export class ApiError extends Error {

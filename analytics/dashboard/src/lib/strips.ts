@@ -3,7 +3,7 @@
 import { clock, percent } from "./format";
 
 /** Strip is run-length pairs [level, cells]; level 0 is not watched, 5 is five times or more. */
-export type Strip = readonly (readonly number[])[];
+export type Strip = readonly (readonly number[] | null)[];
 
 /** levels is how many levels a strip knows, 0 included. */
 export const levels = 6;
@@ -19,7 +19,8 @@ export interface Run {
 export function runs(strip: Strip): Run[] {
   const out: Run[] = [];
   let start = 0;
-  for (const [level = 0, cells = 0] of strip) {
+  for (const pair of strip) {
+    const [level = 0, cells = 0] = pair ?? [];
     if (!(cells > 0)) continue;
     const bounded = Math.min(levels - 1, Math.max(0, Math.trunc(level)));
     out.push({ level: bounded, start, cells });

@@ -12,14 +12,14 @@ export function country(code: string | undefined): string {
 }
 
 /** device words what the viewer used: Firefox on Linux, phone. */
-export function device(v: Pick<View, "device" | "browser" | "os">): string {
+export function device(v: Partial<Pick<View, "device" | "browser" | "os">>): string {
   const kinds: Record<string, string> = { mobile: "phone", tablet: "tablet", tv: "TV", bot: "bot" };
   const program = [v.browser, v.os].filter(Boolean).join(" on ");
   return [program, kinds[v.device ?? ""]].filter(Boolean).join(", ");
 }
 
 /** place words where the video was embedded. */
-export function place(v: Pick<View, "page_url">): string {
+export function place(v: Partial<Pick<View, "page_url">>): string {
   return v.page_url ? shortURL(v.page_url) : "Unknown page";
 }
 
