@@ -33,10 +33,10 @@ analytics/dashboard/dist/app/index.html: package-lock.json $(shell find analytic
 	npm run --silent build -w analytics/dashboard
 
 bin/vitascope: go.mod $(GO_FILES) $(WEB)
-	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/vitascope
+	go build -o $@ ./cmd/vitascope
 
 bin/vitascope-media: go.mod $(GO_FILES)
-	CGO_ENABLED=1 go build -trimpath -o $@ ./cmd/vitascope-media
+	go build -o $@ ./cmd/vitascope-media
 
 .PHONY: test
 test: ## Install what tests need, run all of them

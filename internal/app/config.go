@@ -62,6 +62,7 @@ type Config struct {
 
 	InsecureEngines bool // start the embedded ClickHouse even where the kernel has no Landlock
 
+	MetricsListen string        // host:port of Prometheus metrics; empty: not served
 	LogLevel      string        // debug, info, warn, error
 	LogFormat     string        // text or json
 	ShutdownGrace time.Duration // how long work in hand may take to finish
@@ -113,6 +114,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.MediaBinary, "media-binary", c.MediaBinary, "vitascope-media (default: beside this program, then PATH)")
 	fs.IntVar(&c.TranscodeWorkers, "transcode-workers", c.TranscodeWorkers, "encodes at once in this process")
 	fs.BoolVar(&c.InsecureEngines, "insecure-engines", c.InsecureEngines, "start the embedded ClickHouse even where the kernel has no Landlock")
+	fs.StringVar(&c.MetricsListen, "metrics-listen", c.MetricsListen, "address of Prometheus metrics at /metrics, host:port (default: not served)")
 	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
 	fs.DurationVar(&c.ShutdownGrace, "shutdown-grace", c.ShutdownGrace, "how long work in hand may take to finish at a stop")
@@ -201,8 +203,8 @@ func (c *Config) Validate() error {
 	if c.Secret == "" && (c.splitRoles() || strings.HasPrefix(c.Catalog, "postgres")) {
 		bad("secret", "must be given when several processes may share the catalog: they all need the same one")
 	}
-	if c.splitRoles() && c.standaloneParts() {
-		bad("roles", "separate processes need catalog (postgres://…), s3-endpoint, kafka-brokers and clickhouse-url: an embedded engine serves one process")
+	if missing := c.missingAddresses(); c.splitRoles() && len(missing) > 0 {
+		bad("roles", "separate processes also need %s: an embedded engine serves one process", strings.Join(missing, ", "))
 	}
 	return errors.Join(errs...)
 }
@@ -210,9 +212,43 @@ func (c *Config) Validate() error {
 // splitRoles tells whether this process leaves roles to others.
 func (c *Config) splitRoles() bool { return len(c.Roles) > 0 && len(c.Roles) < len(AllRoles()) }
 
-func (c *Config) standaloneParts() bool {
-	return c.S3Endpoint == "" || len(c.KafkaBrokers) == 0 || c.ClickHouseURL == "" || !strings.HasPrefix(c.Catalog, "postgres")
+// missingAddresses names what a process of a cluster must be told and was not.
+func (c *Config) missingAddresses() []string {
+	need, missing := c.needs(), []string{}
+	if need.catalog && !strings.HasPrefix(c.Catalog, "postgres") {
+		missing = append(missing, "catalog (postgres://…)")
+	}
+	if need.s3 && c.S3Endpoint == "" {
+		missing = append(missing, "s3-endpoint")
+	}
+	if need.kafka && len(c.KafkaBrokers) == 0 {
+		missing = append(missing, "kafka-brokers")
+	}
+	if need.clickhouse && c.ClickHouseURL == "" {
+		missing = append(missing, "clickhouse-url")
+	}
+	return missing
 }
 
 // Has tells whether this process takes the role.
 func (c *Config) Has(role string) bool { return slices.Contains(c.Roles, role) }
+
+// Changed lists what differs from the defaults, "key = value", secrets hidden.
+func (c *Config) Changed() []string {
+	defaults, mine := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
+	d := DefaultConfig()
+	d.Flags(defaults)
+	c.Flags(mine)
+	var lines []string
+	mine.VisitAll(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if value == defaults.Lookup(f.Name).Value.String() {
+			return
+		}
+		if slices.Contains(secretKeys, f.Name) {
+			value = "(hidden)"
+		}
+		lines = append(lines, f.Name+" = "+value)
+	})
+	return lines
+}

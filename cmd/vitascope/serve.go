@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vitascope/vitascope/internal/app"
+)
+
+func newServe() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run Vitascope: everything on this machine, or some roles of a cluster",
+		Long: `Run Vitascope.
+
+Without any configuration this starts every role with embedded engines, keeps
+its data in one folder and listens on loopback. With the address of an S3
+server, Kafka, ClickHouse or Postgres, that engine is used instead of the
+embedded one; with --roles, this process takes some of the work.
+
+Every flag is also a variable: --s3-endpoint is VITASCOPE_S3_ENDPOINT.`,
+		Args: cobra.NoArgs,
+	}
+	load := configured(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		log, err := newLogger(cfg)
+		if err != nil {
+			return err
+		}
+		a, err := app.New(cfg, version(), log)
+		if err != nil {
+			return err
+		}
+		a.OnReady = func(r app.Ready) { printWelcome(cmd, r) }
+		return a.Run(cmd.Context())
+	}
+	return cmd
+}
+
+func printWelcome(cmd *cobra.Command, r app.Ready) {
+	out := cmd.OutOrStdout()
+	fmt.Fprintf(out, "\nVitascope is at %s\n", r.URL)
+	if r.LoginURL != "" {
+		fmt.Fprintf(out, "\n  Log in (works once, within 24 hours):\n  %s\n", r.LoginURL)
+		fmt.Fprintf(out, "\n  A new link at any time:  %s login-link\n", cmd.Root().Name())
+	}
+	if r.CanUpload {
+		fmt.Fprintf(out, "  Upload from a terminal:  %s upload FILE\n\n", cmd.Root().Name())
+	}
+}
+
+func newLoginLink() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "login-link",
+		Short: "Make a one-time login link for the admin",
+		Args:  cobra.NoArgs,
+	}
+	load := configured(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		log, err := newLogger(cfg)
+		if err != nil {
+			return err
+		}
+		link, err := app.LoginLink(cmd.Context(), cfg, log)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), link)
+		return nil
+	}
+	return cmd
+}
+
+func newConfig() *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Look at the configuration"}
+	check := &cobra.Command{Use: "check", Short: "Say what is wrong with the configuration, all at once", Args: cobra.NoArgs}
+	loadCheck := configured(check)
+	check.RunE = func(cmd *cobra.Command, _ []string) error {
+		if _, err := loadCheck(); err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), "The configuration is valid.")
+		return nil
+	}
+	show := &cobra.Command{Use: "print", Short: "Print what differs from the defaults, secrets hidden", Args: cobra.NoArgs}
+	loadShow := configured(show)
+	show.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := loadShow()
+		if err != nil {
+			return err
+		}
+		for _, line := range cfg.Changed() {
+			fmt.Fprintln(cmd.OutOrStdout(), line)
+		}
+		return nil
+	}
+	cmd.AddCommand(check, show)
+	return cmd
+}

@@ -1,0 +1,196 @@
+// Package app wires the product together: configuration, roles, engines and the
+// HTTP server. It alone knows which engines are embedded; the code of the roles
+// talks to all of them through the same clients.
+//
+// A process starts in this order and stops in the reverse one: engines, clients
+// and migrations, roles, HTTP server. Stopping answers not-ready first, then lets
+// work in hand finish for the grace period.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/vitascope/vitascope/deploy/engines"
+	"github.com/vitascope/vitascope/internal/auth"
+)
+
+// Ready is what a started process tells its operator.
+type Ready struct {
+	URL       string // where browsers reach it
+	LoginURL  string // one-time login link, at the first start of a catalog alone
+	CanUpload bool
+}
+
+// App is one process of Vitascope.
+type App struct {
+	cfg     Config
+	version string
+	log     *slog.Logger
+	secret  []byte
+	keys    auth.Keys
+	engines *engines.Engines // nil when every engine is given by address
+
+	// OnReady, if set, is called once the process answers requests.
+	OnReady func(Ready)
+}
+
+// New checks the configuration and finds what the process needs on this machine.
+// It creates the data folder and its secret, and starts nothing.
+func New(cfg Config, version string, log *slog.Logger) (*App, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	var err error
+	// The embedded S3 server changes the working directory: paths are made absolute first.
+	if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	if cfg.Catalog == "" {
+		cfg.Catalog = "sqlite://" + filepath.Join(cfg.Data, "catalog.db")
+	}
+	a := &App{cfg: cfg, version: version, log: log}
+	if a.secret, err = loadSecret(&a.cfg); err != nil {
+		return nil, err
+	}
+	if a.keys, err = auth.NewKeys(a.secret); err != nil {
+		return nil, err
+	}
+	return a, a.prepareEngines()
+}
+
+func (a *App) prepareEngines() error {
+	need := a.cfg.needs()
+	ec := engines.DefaultConfig(a.cfg.Data)
+	ec.S3 = need.s3 && a.cfg.S3Endpoint == ""
+	ec.Kafka = need.kafka && len(a.cfg.KafkaBrokers) == 0
+	ec.ClickHouse = need.clickhouse && a.cfg.ClickHouseURL == ""
+	ec.LibraryPath = a.cfg.ClickHouseLibrary
+	ec.ClickHouseMemoryBytes = a.cfg.ClickHouseMemoryBytes
+	ec.AllowUnsandboxed = a.cfg.InsecureEngines
+	ec.StopGrace = a.cfg.ShutdownGrace
+	if !ec.S3 && !ec.Kafka && !ec.ClickHouse {
+		return nil
+	}
+	var err error
+	a.engines, err = engines.New(ec, a.secret, a.log)
+	return err
+}
+
+// Run starts the process, works until ctx ends, and stops. It returns nil after
+// an ordered stop.
+func (a *App) Run(ctx context.Context) (err error) {
+	// Listening first finds a taken port before anything is started.
+	listener, err := net.Listen("tcp", a.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w (another address: --listen host:port)", err)
+	}
+	defer listener.Close() // closed already after an ordered stop
+	if a.cfg.PublicURL == "" {
+		a.cfg.PublicURL = "http://" + listener.Addr().String()
+	}
+	a.cfg.PublicURL = strings.TrimRight(a.cfg.PublicURL, "/")
+
+	if err := a.startEngines(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.stopEngines(ctx)) }()
+	c, err := a.openClients(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	p, err := a.build(ctx, c)
+	if err != nil {
+		return err
+	}
+	return a.work(ctx, p, listener)
+}
+
+// work runs the loops and the HTTP server of p until ctx ends or one of them
+// fails, which stops the others.
+func (a *App) work(ctx context.Context, p *process, listener net.Listener) error {
+	ready := Ready{URL: a.cfg.PublicURL, CanUpload: a.cfg.Has(RoleIngest)}
+	if p.auth != nil {
+		link, err := a.firstStart(ctx, p)
+		if err != nil {
+			return err
+		}
+		ready.LoginURL = link
+	}
+	// Loops outlive the server, so that what it acknowledged while draining is worked.
+	loopCtx, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoops()
+	loops, loopCtx := errgroup.WithContext(loopCtx)
+	serveCtx, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	context.AfterFunc(loopCtx, stopServing) // a loop that fails stops the process
+	context.AfterFunc(serveCtx, func() { p.health.stopping.Store(true) })
+	for _, l := range p.loops {
+		runCtx := loopCtx
+		if l.withServer {
+			runCtx = serveCtx
+		}
+		loops.Go(func() error {
+			if err := l.run(runCtx); err != nil && !errors.Is(err, context.Canceled) {
+				return fmt.Errorf("%s: %w", l.name, err)
+			}
+			return nil
+		})
+	}
+	a.log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "roles", strings.Join(a.cfg.Roles, ","), "version", a.version)
+	if a.OnReady != nil {
+		a.OnReady(ready)
+	}
+	err := serve(serveCtx, listener, p.echo, a.cfg.ShutdownGrace, a.log)
+	stopLoops()
+	err = errors.Join(err, loops.Wait())
+	if p.producer != nil {
+		err = errors.Join(err, p.producer.Close())
+	}
+	return err
+}
+
+func (a *App) startEngines(ctx context.Context) error {
+	if a.engines == nil {
+		return nil
+	}
+	start := time.Now()
+	ep, err := a.engines.Start(ctx)
+	if err != nil {
+		return err
+	}
+	if ep.S3Addr != "" {
+		a.cfg.S3Endpoint, a.cfg.S3AccessKey, a.cfg.S3SecretKey, a.cfg.S3Region = ep.S3Addr, ep.S3AccessKey, ep.S3SecretKey, ep.S3Region
+		a.cfg.S3Secure = false
+	}
+	if len(ep.KafkaBrokers) > 0 {
+		a.cfg.KafkaBrokers = ep.KafkaBrokers
+	}
+	if u := ep.ClickHouseURL(); u != "" {
+		a.cfg.ClickHouseURL = u
+	}
+	a.log.InfoContext(ctx, "embedded engines started", "took_ms", time.Since(start).Milliseconds())
+	return nil
+}
+
+func (a *App) stopEngines(ctx context.Context) error {
+	if a.engines == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*a.cfg.ShutdownGrace)
+	defer cancel()
+	return a.engines.Stop(ctx)
+}

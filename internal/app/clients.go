@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/vitascope/vitascope/internal/blob"
+	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/eventlog"
+	"github.com/vitascope/vitascope/internal/jobs"
+	"github.com/vitascope/vitascope/internal/warehouse"
+)
+
+// needs says which stores the roles of this process talk to.
+type needs struct{ catalog, s3, kafka, clickhouse bool }
+
+func (c *Config) needs() needs {
+	return needs{
+		// The player only asks the catalog about media that nothing is published of
+		// yet: a process of players may do without.
+		catalog:    c.Has(RoleIngest) || c.Has(RoleAPI) || c.Has(RoleTranscode) || c.Has(RoleSink) || c.Has(RolePlayer) && c.Catalog != "",
+		s3:         c.Has(RoleIngest) || c.Has(RoleAPI) || c.Has(RoleTranscode) || c.Has(RolePlayer),
+		kafka:      c.Has(RoleCollect) || c.Has(RoleSink),
+		clickhouse: c.Has(RoleAPI) || c.Has(RoleSink),
+	}
+}
+
+// clients are the open stores; those the process does not need are nil.
+type clients struct {
+	catalog   *catalog.DB
+	blobs     *blob.Store
+	events    *eventlog.Log
+	warehouse *warehouse.DB
+	checks    []check
+}
+
+// openClients opens the stores that the roles need and brings their schemas up
+// to date; several processes may do so at once.
+func (a *App) openClients(ctx context.Context) (c *clients, err error) {
+	c = &clients{}
+	for _, s := range a.stores() {
+		if err := s.open(ctx, c); err != nil {
+			return nil, errors.Join(err, c.close())
+		}
+		if err := s.prepare(ctx, c); err != nil {
+			return nil, errors.Join(err, c.close())
+		}
+		c.checks = append(c.checks, check{s.name, func(ctx context.Context) error { return s.ping(ctx, c) }})
+	}
+	return c, nil
+}
+
+// store is one of the systems behind the roles: how to open a client of it, ask
+// whether it answers, and bring its schema up to date.
+type store struct {
+	name    string
+	mend    string // what to do when it does not answer
+	open    func(ctx context.Context, c *clients) error
+	ping    func(ctx context.Context, c *clients) error
+	prepare func(ctx context.Context, c *clients) error
+}
+
+// stores lists those that the roles of this process need.
+func (a *App) stores() []store {
+	need := a.cfg.needs()
+	var list []store
+	if need.catalog {
+		list = append(list, a.catalogStore())
+	}
+	if need.s3 {
+		list = append(list, a.objectStore())
+	}
+	if need.kafka {
+		list = append(list, a.eventLog())
+	}
+	if need.clickhouse {
+		list = append(list, a.analyticsStore())
+	}
+	return list
+}
+
+func (a *App) catalogStore() store {
+	return store{
+		name: "catalog", mend: "Check --catalog and that the database runs.",
+		open: func(ctx context.Context, c *clients) (err error) {
+			c.catalog, err = catalog.Open(ctx, a.cfg.Catalog, a.log)
+			return err
+		},
+		ping: func(ctx context.Context, c *clients) error { return c.catalog.PingContext(ctx) },
+		prepare: func(ctx context.Context, c *clients) error {
+			if err := c.catalog.Migrate(ctx); err != nil {
+				return err
+			}
+			return jobs.Migrate(ctx, c.catalog, a.log)
+		},
+	}
+}
+
+func (a *App) objectStore() store {
+	return store{
+		name: "object store", mend: "Check --s3-endpoint, the keys and their rights.",
+		open: func(_ context.Context, c *clients) (err error) {
+			c.blobs, err = blob.Open(blob.Config{
+				Endpoint: a.cfg.S3Endpoint, Region: a.cfg.S3Region, Bucket: a.cfg.S3Bucket,
+				AccessKey: a.cfg.S3AccessKey, SecretKey: a.cfg.S3SecretKey, Secure: a.cfg.S3Secure,
+			}, a.log)
+			return err
+		},
+		ping:    func(ctx context.Context, c *clients) error { return c.blobs.Ping(ctx) },
+		prepare: func(ctx context.Context, c *clients) error { return c.blobs.EnsureBucket(ctx) },
+	}
+}
+
+func (a *App) eventLog() store {
+	return store{
+		name: "event log", mend: "Check --kafka-brokers and the brokers' advertised listeners.",
+		open: func(_ context.Context, c *clients) (err error) {
+			cfg := eventlog.DefaultConfig()
+			cfg.Brokers = a.cfg.KafkaBrokers
+			c.events, err = eventlog.Open(cfg, a.log)
+			return err
+		},
+		ping: func(ctx context.Context, c *clients) error {
+			_, err := c.events.Partitions(ctx, eventlog.TopicBeacons)
+			return err
+		},
+		prepare: func(ctx context.Context, c *clients) error { return c.events.EnsureTopics(ctx) },
+	}
+}
+
+func (a *App) analyticsStore() store {
+	return store{
+		name: "analytics store", mend: "Check --clickhouse-url, user and password.",
+		open: func(_ context.Context, c *clients) (err error) {
+			cfg := warehouse.DefaultConfig()
+			cfg.URL = a.cfg.ClickHouseURL
+			c.warehouse, err = warehouse.Open(cfg, a.log)
+			return err
+		},
+		ping:    func(ctx context.Context, c *clients) error { return c.warehouse.Ping(ctx) },
+		prepare: func(ctx context.Context, c *clients) error { return c.warehouse.Migrate(ctx) },
+	}
+}
+
+func (c *clients) close() error {
+	var errs []error
+	if c.warehouse != nil {
+		errs = append(errs, c.warehouse.Close())
+	}
+	if c.events != nil {
+		c.events.Close()
+	}
+	if c.catalog != nil {
+		errs = append(errs, c.catalog.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,205 @@
+package app
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/vitascope/vitascope/analytics/collect"
+	"github.com/vitascope/vitascope/analytics/dashboard"
+	"github.com/vitascope/vitascope/analytics/query"
+	"github.com/vitascope/vitascope/analytics/sink"
+	"github.com/vitascope/vitascope/ingest"
+	"github.com/vitascope/vitascope/ingest/library"
+	"github.com/vitascope/vitascope/internal/auth"
+	"github.com/vitascope/vitascope/internal/auth/authapi"
+	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/eventlog"
+	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/jobs"
+	"github.com/vitascope/vitascope/player"
+	"github.com/vitascope/vitascope/transcode"
+)
+
+// loop is background work of a role.
+type loop struct {
+	name string
+	run  func(ctx context.Context) error
+	// withServer stops the loop when the server begins to stop, not after it: it
+	// ends answers that have no end of their own.
+	withServer bool
+}
+
+// process is everything one process does once its stores are open.
+type process struct {
+	catalog *catalog.DB
+	auth    *auth.Service // nil without the api role
+	echo    *echo.Echo
+	metrics *prometheus.Registry
+	loops   []loop
+	health  health
+
+	producer *eventlog.Producer // nil without collect and sink
+}
+
+// build makes the roles of this process and starts none of them.
+func (a *App) build(ctx context.Context, c *clients) (*process, error) {
+	p := &process{catalog: c.catalog, metrics: prometheus.NewRegistry()}
+	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.health.checks = c.checks
+	if a.engines != nil {
+		p.health.checks = append(p.health.checks, a.engineCheck())
+	}
+	secure := strings.HasPrefix(a.cfg.PublicURL, "https://")
+	var who httpx.Identifier
+	if a.cfg.Has(RoleAPI) || a.cfg.Has(RoleIngest) {
+		svc := auth.New(c.catalog, secure, a.log)
+		who = svc
+		if a.cfg.Has(RoleAPI) {
+			p.auth = svc
+		}
+	}
+	p.echo = httpx.New(who, a.log)
+	p.health.register(p.echo)
+	if c.events != nil {
+		p.producer = c.events.Producer()
+	}
+	for _, add := range []func(*process, *clients) error{a.addJobs, a.addPlayer, a.addCollect, a.addSink, a.addMetrics} {
+		if err := add(p, c); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// addJobs builds what inserts or works jobs: ingest, the API and transcode share
+// one client.
+func (a *App) addJobs(p *process, c *clients) error {
+	if !a.cfg.Has(RoleIngest) && !a.cfg.Has(RoleAPI) && !a.cfg.Has(RoleTranscode) {
+		return nil
+	}
+	jc := jobs.Config{StopGrace: a.cfg.ShutdownGrace, Queues: map[string]int{}}
+	if a.cfg.Has(RoleTranscode) {
+		jc.Queues[jobs.QueueProbe] = max(2, a.cfg.TranscodeWorkers)
+		jc.Queues[jobs.QueueTranscode] = a.cfg.TranscodeWorkers
+	}
+	if a.cfg.Has(RoleAPI) {
+		jc.Queues[jobs.QueueDefault] = 4
+	}
+	client, err := jobs.New(c.catalog, jc, a.log)
+	if err != nil {
+		return err
+	}
+	if a.cfg.Has(RoleTranscode) {
+		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: filepath.Join(a.cfg.Data, "tmp")}
+		if _, err := transcode.New(tc, c.catalog, c.blobs, client, a.log); err != nil {
+			return err
+		}
+	}
+	if a.cfg.Has(RoleIngest) {
+		ic := ingest.DefaultConfig()
+		ic.TempDir = filepath.Join(a.cfg.Data, "tmp", "uploads")
+		ic.SharedLocks = c.catalog.Postgres() != nil
+		svc, err := ingest.New(ic, c.catalog, c.blobs, client, a.log)
+		if err != nil {
+			return err
+		}
+		svc.Register(p.echo)
+		p.loops = append(p.loops, loop{name: "ingest", run: svc.Run})
+	}
+	if a.cfg.Has(RoleAPI) {
+		if err := a.addAPI(p, c, client); err != nil {
+			return err
+		}
+	}
+	p.loops = append(p.loops, loop{name: "jobs", run: client.Run})
+	return nil
+}
+
+// addAPI builds the JSON API and the dashboard.
+func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
+	api := httpx.NewAPI(p.echo, a.version)
+	authapi.Register(api, p.auth, c.catalog)
+	lc := library.DefaultConfig()
+	lc.PublicURL = a.cfg.PublicURL
+	lib, err := library.New(lc, c.catalog, c.blobs, client, a.log)
+	if err != nil {
+		return err
+	}
+	lib.Register(api)
+	library.AddWorkers(client, c.blobs)
+	p.loops = append(p.loops, loop{name: "library", run: lib.Run, withServer: true})
+	query.Register(api, query.New(c.warehouse, c.catalog))
+	page := echo.WrapHandler(dashboard.New())
+	p.echo.GET("/", page)
+	p.echo.HEAD("/", page)
+	p.echo.GET(dashboard.AssetsPrefix+"*", page)
+	return nil
+}
+
+// addPlayer builds the HLS origin and the embeds.
+func (a *App) addPlayer(p *process, c *clients) error {
+	if !a.cfg.Has(RolePlayer) {
+		return nil
+	}
+	pc := player.DefaultConfig()
+	pc.PublicURL = a.cfg.PublicURL
+	var states player.States
+	if c.catalog != nil {
+		states = publicStates{c.catalog}
+	}
+	h, err := player.New(pc, c.blobs, states, a.keys.ViewToken, a.log)
+	if err != nil {
+		return err
+	}
+	h.Register(p.echo)
+	return nil
+}
+
+// addCollect builds the receiver of beacons.
+func (a *App) addCollect(p *process, _ *clients) error {
+	if !a.cfg.Has(RoleCollect) {
+		return nil
+	}
+	keys := collect.Keys{ViewToken: a.keys.ViewToken, VisitorSalt: a.keys.VisitorSalt}
+	h, err := collect.New(collect.DefaultConfig(), keys, p.producer, p.metrics, a.log)
+	if err != nil {
+		return err
+	}
+	h.Register(p.echo)
+	return nil
+}
+
+// addSink builds what moves beacons into ClickHouse.
+func (a *App) addSink(p *process, c *clients) error {
+	if !a.cfg.Has(RoleSink) {
+		return nil
+	}
+	sc := sink.DefaultConfig()
+	sc.FlushGrace = a.cfg.ShutdownGrace
+	var leases sink.Leases
+	if c.catalog.Postgres() != nil {
+		leases = c.catalog // several processes may share the partitions
+	}
+	s, err := sink.New(sc, c.events, p.producer, sink.NewWarehouse(c.warehouse), leases, p.metrics, a.log)
+	if err != nil {
+		return err
+	}
+	p.loops = append(p.loops, loop{name: "sink", run: s.Run})
+	return nil
+}
+
+func (a *App) engineCheck() check {
+	return check{"embedded engines", func(context.Context) error {
+		for _, err := range a.engines.Health() {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
