@@ -67,6 +67,7 @@ type Handler struct {
 	now      func() time.Time
 	rejects  *rate.Limiter
 	agents   *otter.Cache[string, agent]
+	tokens   *otter.Cache[string, beacon.Claims] // verified ones; each is good for all beacons of a view
 	salts    salts
 	bodies   sync.Pool
 }
@@ -87,8 +88,12 @@ func New(cfg Config, keys Keys, producer Producer, reg prometheus.Registerer, lo
 	if err != nil {
 		return nil, fmt.Errorf("collect: %w", err)
 	}
+	tokens, err := otter.New(&otter.Options[string, beacon.Claims]{MaximumSize: 20_000})
+	if err != nil {
+		return nil, fmt.Errorf("collect: %w", err)
+	}
 	return &Handler{
-		cfg: cfg, keys: keys, producer: producer, metrics: m, log: log, now: time.Now, agents: agents,
+		cfg: cfg, keys: keys, producer: producer, metrics: m, log: log, now: time.Now, agents: agents, tokens: tokens,
 		rejects: rate.NewLimiter(rate.Limit(cfg.RejectsPerSecond), 2*cfg.RejectsPerSecond),
 		salts:   salts{of: keys.VisitorSalt},
 		bodies:  sync.Pool{New: func() any { b := make([]byte, beacon.MaxBody+1); return &b }},
@@ -152,7 +157,14 @@ func (h *Handler) check(body []byte, now time.Time) (*beacon.Batch, beacon.Claim
 	if err != nil {
 		return nil, beacon.Claims{}, err
 	}
-	claims, err := beacon.VerifyViewToken(h.keys.ViewToken, batch.Token, now)
+	claims, ok := h.tokens.GetIfPresent(batch.Token)
+	if ok && now.Before(claims.ExpiresAt) {
+		return batch, claims, nil
+	}
+	claims, err = beacon.VerifyViewToken(h.keys.ViewToken, batch.Token, now)
+	if err == nil {
+		h.tokens.Set(batch.Token, claims)
+	}
 	return batch, claims, err
 }
 

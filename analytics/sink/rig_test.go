@@ -77,6 +77,7 @@ func clickHouseURL(t testing.TB) string {
 type rig struct {
 	t        testing.TB
 	log      *slog.Logger
+	brokers  []string
 	events   *eventlog.Log
 	producer *eventlog.Producer
 	db       *warehouse.DB
@@ -93,7 +94,8 @@ func newRig(t testing.TB, partitions int, durationMS int64) *rig {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = broker.Stop(context.Background()) })
 	cfg := eventlog.DefaultConfig()
-	cfg.Brokers, cfg.Partitions = endpoints.KafkaBrokers, partitions
+	r.brokers = endpoints.KafkaBrokers
+	cfg.Brokers, cfg.Partitions = r.brokers, partitions
 	r.events, err = eventlog.Open(cfg, r.log)
 	require.NoError(t, err)
 	t.Cleanup(r.events.Close)
@@ -175,12 +177,4 @@ func (r *rig) send(records ...*beacon.Record) {
 		messages[i] = eventlog.Message{Key: []byte(rec.View), Value: value}
 	}
 	require.NoError(r.t, r.producer.Write(r.t.Context(), eventlog.TopicBeacons, messages...))
-}
-
-// number answers a query of one number.
-func (r *rig) number(sql string, args ...any) uint64 {
-	r.t.Helper()
-	var n uint64
-	require.NoError(r.t, r.db.QueryRow(r.t.Context(), sql, args...).Scan(&n))
-	return n
 }
