@@ -47,7 +47,6 @@ func build(ctx context.Context, src Source, total int64) (*Index, error) {
 	}
 	file := &fileBounds{total: total, samples: maxSamples}
 	if m.fragmented {
-		s.buf = nil // releases the moov box: all that fragments need is copied
 		err = m.readFragments(ctx, s, after, chosen, file)
 	} else {
 		for _, c := range chosen {

@@ -37,8 +37,13 @@ type fragment struct {
 func (m *movie) readFragments(ctx context.Context, s *scanner, off int64, chosen []selected, file *fileBounds) error {
 	r := &fragmentReader{file: file, defaults: m.defaults, tracks: map[uint32]*fragmented{}}
 	for _, c := range chosen {
-		r.tracks[c.trak.id] = &fragmented{track: c.track, id: c.trak.id}
+		f := &fragmented{track: c.track, id: c.trak.id}
+		if err := f.takeMovie(c.trak, file); err != nil {
+			return err
+		}
+		r.tracks[f.id] = f
 	}
+	s.buf = nil // releases the moov box
 	if s.total < 0 || s.avail < s.total {
 		return errShort{need: max(s.total, s.avail+1)}
 	}
@@ -69,6 +74,27 @@ func (m *movie) readFragments(ctx context.Context, s *scanner, off int64, chosen
 		if len(f.sync) == len(f.sizes) {
 			f.sync = nil
 		}
+	}
+	return nil
+}
+
+// takeMovie takes the samples that the movie box itself holds, before the fragments.
+func (f *fragmented) takeMovie(t *trak, file *fileBounds) error {
+	if len(t.stsz) < 12 || t.empty() {
+		return nil
+	}
+	if err := t.samples(f.track, file); err != nil {
+		return err
+	}
+	for _, d := range f.durs {
+		f.dts += int64(d.n) * int64(d.v)
+	}
+	n := len(f.sizes)
+	if f.ctos == nil {
+		f.ctos = []run{{n: uint32(n)}}
+	}
+	for i := len(f.sync); i < n && t.stss == nil; i++ {
+		f.track.sync = append(f.track.sync, uint32(i))
 	}
 	return nil
 }

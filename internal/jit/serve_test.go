@@ -43,6 +43,8 @@ var sources = []struct {
 		args: [][]string{picture(7, "25"), tone(7), h264(50, 2), aac()}, edit: wideOffsets},
 	{name: "fragmented by keyframe", file: "a.mp4", args: [][]string{
 		picture(8, "25"), tone(8), h264(50, 2), aac(), {"-movflags", "frag_keyframe+empty_moov+default_base_moof"}}},
+	{name: "fragmented after a movie box with samples", file: "a.mp4", args: [][]string{
+		picture(8, "25"), tone(8), h264(50, 2), aac(), {"-movflags", "frag_keyframe"}}},
 	{name: "fragmented with edit lists", file: "a.mp4", args: [][]string{
 		picture(8, "25"), tone(8), h264(50, 2), aac(), {"-movflags", "frag_keyframe+delay_moov"}}},
 	// FFmpeg shows video with negative offsets in fragments later by the largest.
