@@ -24,6 +24,7 @@ const at = (path: string): string => new URL(path, import.meta.url).href;
  * @attr preload - "auto" fetches the player when near the viewport; otherwise
  *   it is fetched when the pointer or the focus comes near.
  * @attr poster - an image URL instead of the video's own.
+ * @attr do-not-track - reports nothing: for previews by the video's owner.
  * @attr player-color - the accent colour, as CSS writes it.
  *
  * @prop currentTime, duration, paused, ended, muted, volume, playbackRate - as on HTMLMediaElement, seconds.
@@ -169,7 +170,8 @@ function start(host: VitascopePlayer, root: ShadowRoot, video: HTMLVideoElement)
     if (poster) find<HTMLImageElement>("img").src = poster;
     button.hidden = false;
     button.ariaLabel = "Play: " + config.name;
-    report(host, config);
+    if (attribute("do-not-track") == null) report(host, config);
+    else config.beacon_url = "";
     resolve();
     host.dispatchEvent(new Event("ready"));
     if (attribute("preload") == "auto") preload();
