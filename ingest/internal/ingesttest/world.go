@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,29 +28,49 @@ import (
 	"github.com/vitascope/vitascope/internal/jobs"
 )
 
-var endpoints engines.Endpoints // set once by Main, before any test
+// server is the S3 server of this test program, started by the first test that
+// needs one: fuzzing starts many programs that do not.
+type server struct {
+	dir       string
+	engines   *engines.Engines
+	endpoints engines.Endpoints
+}
 
-// Main starts the S3 server, runs the package's tests and stops it. The value is
-// for os.Exit.
-func Main(m *testing.M) int {
+var shared = sync.OnceValues(startServer)
+
+func startServer() (*server, error) {
 	dir, err := os.MkdirTemp("", "vitascope-ingest-*")
 	if err != nil {
-		return failed(err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
 	cfg := engines.DefaultConfig(dir)
 	cfg.Kafka, cfg.ClickHouse = false, false
 	e, err := engines.New(cfg, bytes.Repeat([]byte("s"), 32), slog.New(slog.DiscardHandler))
 	if err != nil {
-		return failed(err)
+		return nil, err
 	}
-	if endpoints, err = e.Start(context.Background()); err != nil {
-		return failed(err)
-	}
+	endpoints, err := e.Start(context.Background())
+	used.Store(true)
+	return &server{dir: dir, engines: e, endpoints: endpoints}, err
+}
+
+var used atomic.Bool // whether shared has a server to stop
+
+// Main runs the package's tests and stops the S3 server, if any started it. The
+// value is for os.Exit.
+func Main(m *testing.M) int {
 	code := m.Run()
+	if !used.Load() {
+		return code
+	}
+	s, err := shared()
+	if err != nil {
+		return failed(err)
+	}
+	defer os.RemoveAll(s.dir)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := e.Stop(ctx); err != nil {
+	if err := s.engines.Stop(ctx); err != nil {
 		return failed(err)
 	}
 	return code
@@ -79,10 +101,11 @@ func New(t *testing.T) *World {
 	t.Helper()
 	ctx := t.Context()
 	w := &World{Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})), Temp: t.TempDir()}
-	var err error
+	s3, err := shared()
+	require.NoError(t, err)
 	w.Blobs, err = blob.Open(blob.Config{
-		Endpoint: endpoints.S3Addr, Region: endpoints.S3Region, Bucket: "t" + catalog.NewID(),
-		AccessKey: endpoints.S3AccessKey, SecretKey: endpoints.S3SecretKey,
+		Endpoint: s3.endpoints.S3Addr, Region: s3.endpoints.S3Region, Bucket: "t" + catalog.NewID(),
+		AccessKey: s3.endpoints.S3AccessKey, SecretKey: s3.endpoints.S3SecretKey,
 	}, w.Log)
 	require.NoError(t, err)
 	require.NoError(t, w.Blobs.EnsureBucket(ctx))
