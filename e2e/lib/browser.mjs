@@ -23,18 +23,28 @@ export async function openPage(context) {
   return page;
 }
 
-/** A marketer's site on an origin of its own, embedding the given code. */
+/**
+ * A marketer's site on an origin of its own, embedding the given code. Its server
+ * also takes the text that the script's page sends to /left as it goes away.
+ */
 export async function hostSite(t, embedCode) {
   const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Acme rockets</title></head>
 <body><h1>Our new rocket</h1>${embedCode}<p>Read on below the video.</p></body></html>`;
+  let heard;
+  const left = new Promise((resolve) => (heard = resolve));
   const server = createServer((req, res) => {
+    if (req.url === "/left") {
+      let text = "";
+      req.on("data", (d) => (text += d)).on("end", () => heard(text));
+      return res.writeHead(204).end();
+    }
     if (req.url.startsWith("/favicon")) return res.writeHead(204).end();
     res.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(html);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => server.close());
-  return `http://localhost:${server.address().port}/landing?utm_source=newsletter&utm_campaign=launch`;
+  return { url: `http://localhost:${server.address().port}/landing?utm_source=newsletter&utm_campaign=launch`, left };
 }
 
 /** The media element behind the embedded player, however deep it sits. */

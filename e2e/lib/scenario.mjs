@@ -49,7 +49,8 @@ async function seek(page, to) {
  */
 export async function watch(t, context, embedCode) {
   const page = await openPage(context);
-  await page.goto(await hostSite(t, embedCode));
+  const site = await hostSite(t, embedCode);
+  await page.goto(site.url);
   const button = page.getByRole("button", { name: /^Play/ }).first();
   await button.click();
   await until("a video element that plays", () => evaluate(page, "return v && !v.paused && v.currentTime > 0;"));
@@ -64,10 +65,10 @@ export async function watch(t, context, embedCode) {
   start = at;
   await playUntil(page, 24);
   const decoded = await evaluate(page, "return { audio: v.webkitAudioDecodedByteCount, video: v.webkitVideoDecodedByteCount, frames: v.getVideoPlaybackQuality().totalVideoFrames };");
-  const end = await evaluate(page, "return v.currentTime;");
-  intervals.push([start, end]);
+  await evaluate(page, 'addEventListener("pagehide", () => navigator.sendBeacon("/left", String(v.currentTime)));');
   const problems = page.problems;
   await page.close({ runBeforeUnload: true });
+  intervals.push([start, Number(await site.left)]);
   assert.ok(decoded.audio > 10_000, `audio was decoded: ${JSON.stringify(decoded)}`);
   assert.ok(decoded.video > 10_000 && decoded.frames > 100, `video was decoded: ${JSON.stringify(decoded)}`);
   assert.deepEqual(problems, [], "no errors on the host page");
