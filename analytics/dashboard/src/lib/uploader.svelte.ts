@@ -74,9 +74,9 @@ class Uploader {
     this.items = this.items.filter((u) => u.status !== "done");
   }
 
-  /** forMedia returns this page's unfinished upload of a media. */
+  /** forMedia returns this page's upload of a media, sent or not. */
   forMedia(mediaID: string): Upload | undefined {
-    return this.items.find((u) => u.mediaID === mediaID && u.status !== "done");
+    return this.items.find((u) => u.mediaID === mediaID);
   }
 
   #enqueue(uppy: Uppy, file: File): void {
