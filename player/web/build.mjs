@@ -13,7 +13,6 @@ import { mediaChromePlugin } from "./build/media-chrome.mjs";
 import { minifyTemplates } from "./build/templates.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const dist = join(here, "dist");
 const hlsVersion = createRequire(import.meta.url)("hls.js/package.json").version;
 
 const common = {
@@ -27,9 +26,9 @@ const common = {
   logLevel: "warning",
 };
 
-/** Builds everything into dist/ and returns the gzip sizes by role, in bytes. */
-export async function buildPlayer() {
-  await clean();
+/** Builds everything into a folder and returns the gzip sizes by role, in bytes. */
+export async function buildPlayer(dist = join(here, "dist")) {
+  await clean(dist);
   const player = await build({
     ...common,
     entryPoints: { player: "src/player/mount.ts" },
@@ -49,7 +48,7 @@ export async function buildPlayer() {
     // Names ending in an underscore are private to one file by convention.
     mangleProps: /[^_]_$/,
   });
-  const css = await hashed("src/page.css", "page");
+  const css = await hashed("src/page.css", join(dist, "assets"), "page");
   await writeFile(join(dist, "manifest.json"), JSON.stringify({ player: chunk, page_css: css }, null, 2) + "\n");
   if (process.env.VITASCOPE_METAFILE) {
     await writeFile(process.env.VITASCOPE_METAFILE, JSON.stringify(player.metafile));
@@ -62,20 +61,20 @@ export async function buildPlayer() {
   };
 }
 
-// clean empties dist/ but for the tracked placeholder.
-async function clean() {
+// clean empties the folder but for the tracked placeholder.
+async function clean(dist) {
   await mkdir(dist, { recursive: true });
   for (const name of await readdir(dist)) {
     if (name !== ".keep") await rm(join(dist, name), { recursive: true });
   }
 }
 
-async function hashed(entry, name) {
-  const out = await build({ ...common, entryPoints: [entry], write: false, outdir: dist });
+async function hashed(entry, folder, name) {
+  const out = await build({ ...common, entryPoints: [entry], write: false, outdir: folder });
   const bytes = out.outputFiles[0].contents;
   const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 8).toUpperCase();
   const file = `${name}-${hash}.css`;
-  await writeFile(join(dist, "assets", file), bytes);
+  await writeFile(join(folder, file), bytes);
   return file;
 }
 

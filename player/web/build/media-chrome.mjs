@@ -11,6 +11,13 @@ const shadow = fileURLToPath(new URL("../src/player/shadow.ts", import.meta.url)
 const plain = /this\.shadowRoot\.innerHTML = this\.constructor\.getTemplateHTML\(attrs\);/;
 const unsafe = /this\.shadowRoot\.setHTMLUnsafe \? this\.shadowRoot\.setHTMLUnsafe\(html\) : this\.shadowRoot\.innerHTML = html;/;
 
+// A menu may own menu items only, and its way back is one (WAI-ARIA 1.2, menu).
+// Its name must contain the title it shows (WCAG 2.5.3), so the rest is text too.
+const backButton = '<button part="back button" aria-label="Back to previous menu">';
+const backItem =
+  '<button role="menuitem" part="back button">' +
+  '<span style="position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)">Back from </span>';
+
 const ruleHelpers = /function getCSSRule\([\s\S]*?\nfunction getNumericAttr/;
 
 /** Rewrites the templates of media-chrome's elements for a strict CSP. */
@@ -29,6 +36,10 @@ export function mediaChromePlugin() {
               "const insertCSSRule = (root, selector) => __rule.insert(root, selector);\nfunction getNumericAttr",
           );
           return { contents: head + code, loader: "js" };
+        }
+        if (args.path.endsWith("media-chrome-menu.js")) {
+          if (!code.includes(backButton)) throw new Error(`${args.path}: the back button has changed`);
+          code = code.replace(backButton, backItem);
         }
         const written = code
           .replace(plain, "__write(this.shadowRoot, this.constructor.getTemplateHTML(attrs));")

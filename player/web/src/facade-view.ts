@@ -3,7 +3,7 @@
 export const html = /* html */ `
 <div part="box">
   <img part="poster" alt="">
-  <button part="play-button" hidden><svg viewBox="4 3 18 18" aria-hidden="true"><path d="m9 6v12l10-6z"/></svg></button>
+  <button part="play-button" hidden><svg viewBox="4 3 18 18"><path d="m9 6v12l10-6z"/></svg></button>
   <p part="message" role="status"></p>
 </div>`;
 
@@ -26,7 +26,7 @@ div {
   border-radius: var(--vitascope-radius, 12px);
   background: linear-gradient(#2a2d3d, #0c0d13);
   color: #fff;
-  font: 500 15px/1.4 system-ui, sans-serif;
+  font: 500 15px system-ui;
 }
 img {
   position: absolute;

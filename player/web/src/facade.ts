@@ -132,7 +132,7 @@ function start(host: VitascopePlayer, root: ShadowRoot, video: HTMLVideoElement)
     } catch (err) {
       mounted = null;
       failures++;
-      say("The player could not be loaded.");
+      say("This video could not be loaded.");
       throw err;
     }
     return video.play();

@@ -2,8 +2,9 @@
 declare module "node:fs" {
   export function readFileSync(path: URL): Uint8Array;
   export function readFileSync(path: URL, encoding: "utf8"): string;
-  export function existsSync(path: URL): boolean;
+  export function mkdtempSync(prefix: string): string;
+  export function rmSync(path: string, options: { recursive: boolean }): void;
 }
-declare module "node:zlib" {
-  export function gzipSync(data: Uint8Array, options: { level: number }): Uint8Array;
+declare module "node:os" {
+  export function tmpdir(): string;
 }

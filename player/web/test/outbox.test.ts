@@ -14,21 +14,20 @@ const page = {
 function setup(answers: Sent[] = [], seq = 0) {
   const bodies: string[] = [];
   const last: string[] = [];
+  let takes = true;
   const timers: { ms: number; then: () => void }[] = [];
   const transport = {
     send: (body: string): Promise<Sent> => {
       bodies.push(body);
       return Promise.resolve(answers.shift() ?? { ok: true });
     },
-    last: (body: string): boolean => last.push(body) > 0,
+    last: (body: string): boolean => takes && last.push(body) > 0,
   };
   const timing = {
     now: () => at,
     random: () => 0.5,
     after: (ms: number, then: () => void) => {
-      const timer = { ms, then };
-      timers.push(timer);
-      return () => void timers.splice(timers.indexOf(timer), 1);
+      timers.push({ ms, then });
     },
   };
   const outbox = new Outbox(transport, timing, "token", seq, seq === 0 ? page : undefined);
@@ -40,7 +39,8 @@ function setup(answers: Sent[] = [], seq = 0) {
     await settle();
   };
   const sent = (list = bodies): Batch[] => list.map((b) => decodeBatch(new TextEncoder().encode(b)));
-  return { outbox, bodies, last, timers, settle, fire, sent };
+  const refuseLast = (): void => void (takes = false);
+  return { refuseLast, outbox, bodies, last, timers, settle, fire, sent };
 }
 
 test("batches are numbered from 0 and only the first carries the page", async () => {
@@ -120,18 +120,38 @@ test("long texts are split under 64 KiB", async () => {
   expect(o.bodies.length).toBeGreaterThan(1);
 });
 
-test("as the page goes, everything waiting is handed over, but not what is on its way", async () => {
+test("as the page goes, everything waiting is handed to the browser, once", async () => {
   const o = setup([{ ok: false, retry: true }]);
   o.outbox.add(pause(1));
   o.outbox.flush();
   await o.settle();
   o.outbox.add(pause(2));
-  o.outbox.close();
+  o.outbox.flushLast();
   expect(o.sent(o.last).map((b) => b.seq)).toEqual([0, 1]);
-  expect(o.timers).toEqual([]);
-  o.outbox.add(pause(3));
+  await o.fire();
+  expect(o.bodies).toHaveLength(1);
+});
+
+test("what the browser will not take stays, and is sent if the page lives on", async () => {
+  const o = setup([], 1);
+  o.refuseLast();
+  o.outbox.add(pause(1));
+  o.outbox.flushLast();
   o.outbox.flush();
-  expect(o.last).toHaveLength(2);
+  await o.settle();
+  expect(o.sent().map((b) => b.seq)).toEqual([1]);
+});
+
+test("once closed it takes nothing more, but what is left is still sent until it is taken", async () => {
+  const o = setup([{ ok: false, retry: true }]);
+  o.outbox.add(pause(1));
+  o.outbox.close();
+  o.outbox.add(pause(2));
+  o.outbox.flush();
+  await o.settle();
+  await o.fire();
+  expect(o.sent().map((b) => [b.seq, b.events.length])).toEqual([[0, 1], [0, 1]]);
+  expect(o.outbox.waiting).toBe(0);
 });
 
 test("a long outage keeps a bounded number of batches, the newest", async () => {

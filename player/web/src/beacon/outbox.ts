@@ -21,7 +21,7 @@ export interface Transport {
 export interface Timing {
   now(): number;
   random(): number;
-  after(ms: number, then: () => void): () => void;
+  after(ms: number, then: () => void): void;
 }
 
 /** Batches kept while the collector is away; the oldest go first beyond it. */
@@ -43,7 +43,8 @@ export class Outbox {
   #waiting: string[] = [];
   #sending = false;
   #tries = 0;
-  #cancel: (() => void) | null = null;
+  /** Waiting before the next try. */
+  #resting = false;
   #closed = false;
 
   constructor(transport: Transport, timing: Timing, token: string, seq = 0, page?: Page) {
@@ -69,7 +70,7 @@ export class Outbox {
   /** Sends what was added since the last flush, and what is overdue. */
   flush(): void {
     this.#pack();
-    if (!this.#cancel) void this.#pump();
+    if (!this.#resting) void this.#pump();
   }
 
   /**
@@ -83,13 +84,10 @@ export class Outbox {
     this.#waiting = [...this.#waiting.slice(0, first), ...rest.filter((body) => !this.#transport.last(body))];
   }
 
-  /** Hands over what is left and takes nothing more. */
+  /** Takes nothing more; what is left is still sent, for as long as the page lives. */
   close(): void {
-    if (this.#closed) return;
-    this.flushLast();
+    this.flush();
     this.#closed = true;
-    this.#cancel?.();
-    this.#cancel = null;
   }
 
   #pack(): void {
@@ -133,12 +131,12 @@ export class Outbox {
   }
 
   #retryLater(afterMs: number | undefined): void {
-    if (this.#closed) return;
     const backoff = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#tries++);
     // Half fixed, half chance: players of a busy page do not come back together.
     const wait = Math.max(afterMs ?? 0, backoff * (0.5 + this.#timing.random() / 2));
-    this.#cancel = this.#timing.after(wait, () => {
-      this.#cancel = null;
+    this.#resting = true;
+    this.#timing.after(wait, () => {
+      this.#resting = false;
       void this.#pump();
     });
   }

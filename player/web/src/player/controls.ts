@@ -19,13 +19,13 @@ import "media-chrome/dist/menu/media-settings-menu-button.js";
 import "media-chrome/dist/menu/media-settings-menu-item.js";
 
 const markup = /* html */ `
-<media-controller part="controls" keyboardforwardseekoffset="5" keyboardbackwardseekoffset="5">
+<media-controller part="controls" keyboardforwardseekoffset="5" keyboardbackwardseekoffset="5" novolumepref nomutedpref nosubtitleslangpref>
   <media-loading-indicator slot="centered-chrome" noautohide></media-loading-indicator>
   <span class="shade"></span>
   <media-control-bar>
     <media-play-button></media-play-button>
     <media-time-range></media-time-range>
-    <media-time-display showduration></media-time-display>
+    <media-time-display showduration notoggle></media-time-display>
     <span class="volume"><media-mute-button></media-mute-button><media-volume-range></media-volume-range></span>
     <span class="gap"></span>
     <media-captions-menu-button></media-captions-menu-button>

@@ -4,7 +4,10 @@ import type { Tracker } from "../beacon/tracker";
 const SEND_EVERY_MS = 10_000;
 /** A dragged scrubber lands many times a second; its seeks go out together. */
 const SEEK_SETTLES_MS = 300;
-/** With this much loaded before it was told to play, nobody waited for the start. */
+/**
+ * HTMLMediaElement.HAVE_FUTURE_DATA: playback moves. With as much loaded before
+ * it was told to play, nobody waited for the start.
+ */
 const HAVE_FUTURE_DATA = 3;
 
 /** Milliseconds since the epoch that never go back. */
@@ -18,7 +21,7 @@ export interface Asked {
 
 /**
  * Tells the tracker what the media element does and the outbox when to send,
- * until signal aborts; then everything left is handed over.
+ * until signal aborts.
  */
 export function observe(video: HTMLVideoElement, tracker: Tracker, outbox: Outbox, asked: Asked, signal: AbortSignal): void {
   const pos = (): number => video.currentTime * 1000;
@@ -45,23 +48,27 @@ export function observe(video: HTMLVideoElement, tracker: Tracker, outbox: Outbo
     frame = every = 0;
   };
 
+  const moving = (): void => {
+    if (video.seeking || video.paused) return;
+    tracker.playing(now(), pos(), video.playbackRate);
+    every ||= window.setInterval(send, SEND_EVERY_MS);
+    frame ||= requestAnimationFrame(onFrame);
+  };
+
   const handlers: Record<string, () => void> = {
     play: () => {
       const prompt = video.readyState < HAVE_FUTURE_DATA;
       tracker.play(prompt ? asked.at : now(), pos(), prompt && asked.autoplay);
     },
-    playing: () => {
-      if (video.seeking) return;
-      tracker.playing(now(), pos(), video.playbackRate);
-      every ||= window.setInterval(send, SEND_EVERY_MS);
-      frame ||= requestAnimationFrame(onFrame);
-    },
+    playing: moving,
     timeupdate: sample,
     waiting: () => tracker.waiting(now(), pos()),
     ratechange: () => video.seeking || tracker.rate(now(), pos(), video.playbackRate),
     seeking: () => tracker.seeking(now(), pos()),
     seeked: () => {
       tracker.seeked(now(), pos());
+      // Not every browser says "playing" after a seek within the buffer.
+      if (video.readyState >= HAVE_FUTURE_DATA) moving();
       clearTimeout(settling);
       settling = window.setTimeout(() => outbox.flush(), SEEK_SETTLES_MS);
     },

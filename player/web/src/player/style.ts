@@ -52,11 +52,13 @@ video::cue {
   color: #fff;
   font: 500 1em/1.35 system-ui, sans-serif;
 }
+video::-webkit-media-text-track-container { transition: transform .2s; transform: translateY(-64px) }
+[userinactive]:not([mediapaused]) > video::-webkit-media-text-track-container { transform: translateY(-8px) }
 .shade {
   position: absolute;
   inset: auto 0 0;
-  height: min(45%, 160px);
-  background: linear-gradient(transparent, rgb(0 0 0 / .55));
+  height: min(40%, 120px);
+  background: linear-gradient(transparent, rgb(0 0 0 / .45));
   pointer-events: none !important;
 }
 media-control-bar {
@@ -106,7 +108,7 @@ media-settings-menu, media-captions-menu {
   backdrop-filter: blur(18px);
 }
 media-settings-menu-item { padding: 5px 6px 5px 14px; border-radius: 8px; margin: 0 4px }
-media-control-bar :is(media-time-range, media-volume-range) { min-height: 0; --media-control-hover-background: transparent }
+media-control-bar :is(media-time-range, media-volume-range) { min-height: 0; border-radius: 10px; --media-control-hover-background: transparent }
 .failure {
   all: initial;
   position: absolute;

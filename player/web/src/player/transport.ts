@@ -27,8 +27,5 @@ function retryAfter(res: Response): { afterMs?: number } {
 export const browserTiming: Timing = {
   now,
   random: Math.random,
-  after(ms, then) {
-    const timer = window.setTimeout(then, ms);
-    return () => clearTimeout(timer);
-  },
+  after: (ms, then) => void window.setTimeout(then, ms),
 };

@@ -53,6 +53,25 @@ function storyboard(seconds) {
   return vtt;
 }
 
+// The same video with captions in two languages, as WebVTT renditions.
+async function captioned(dir, path, seconds, res) {
+  const name = path.split("/").pop();
+  res.setHeader("Content-Type", types[extname(name)] ?? "text/plain");
+  if (name === "multivariant.m3u8") {
+    const media = ["English", "Deutsch"].map((language, i) =>
+      `#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",NAME="${language}",LANGUAGE="${["en", "de"][i]}",DEFAULT=NO,AUTOSELECT=YES,URI="subs_${i}.m3u8"`);
+    const text = await readFile(join(dir, name), "utf8");
+    return res.end(text.replaceAll(/(#EXT-X-STREAM-INF:.*)/g, '$1,SUBTITLES="subs"').replace("#EXTM3U", ["#EXTM3U", ...media].join("\n")));
+  }
+  if (name.startsWith("subs_") && name.endsWith(".m3u8")) {
+    return res.end(`#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:${seconds}\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:${seconds},\n${name.replace("m3u8", "vtt")}\n#EXT-X-ENDLIST\n`);
+  }
+  if (name.startsWith("subs_")) {
+    return res.end(`WEBVTT\n\n00:00:00.000 --> ${stamp(seconds)}\n${name.includes("0") ? "Hello, and welcome" : "Hallo und willkommen"}\n`);
+  }
+  return res.end(await readFile(join(dir, name)));
+}
+
 async function listen(handler) {
   const server = createServer(handler);
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
@@ -73,6 +92,8 @@ export async function start({ seconds = 30 } = {}) {
     if (path.startsWith("/embed/medias/")) return config(world, ours.origin, path.split("/")[3], seconds, res);
     if (world.pages[path]) return page(world, path, res);
     if (path.endsWith("/storyboard.vtt")) return res.setHeader("Content-Type", "text/vtt").end(storyboard(seconds));
+    if (world.missing && path.endsWith(world.missing)) return res.writeHead(404).end();
+    if (path.includes("/captioned/")) return captioned(dir, path, seconds, res);
     const file = path.startsWith("/hls/") ? join(dir, path.split("/").pop())
       : join(dist, path.replace("/assets/player/", "assets/"));
     return send(file, req, res);
@@ -103,6 +124,7 @@ export async function start({ seconds = 30 } = {}) {
 
 function page(world, path, res) {
   if (!world.pages[path]) return res.writeHead(404).end();
+  if (path.endsWith(".css")) return res.setHeader("Content-Type", "text/css").end(world.pages[path]);
   for (const [name, value] of Object.entries(world.headers)) res.setHeader(name, value);
   res.setHeader("Content-Type", "text/html; charset=utf-8");
   return res.end(world.pages[path].replace("<meta charset=utf-8>", '$&<link rel=icon href="data:,">'));
