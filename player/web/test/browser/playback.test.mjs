@@ -279,6 +279,17 @@ test("autoplay starts muted, and not for those who asked for less motion", async
   await calm.context().close();
 });
 
+test("with do-not-track nothing is reported", async () => {
+  env.world.media.film = {};
+  env.world.requests.length = 0;
+  const page = await open(embed("film", "do-not-track muted"));
+  await page.getByRole("button", { name: /^Play/ }).click();
+  await at(page, 1);
+  await el(page).evaluate((e) => e.pause());
+  await page.close({ runBeforeUnload: true });
+  assert.deepEqual(env.world.requests.filter((path) => path.startsWith("/beacons")), []);
+});
+
 test("the box never moves the page", async () => {
   env.world.media.film = {};
   const page = await open(embed("film") + "<p>After</p>");
