@@ -9,58 +9,57 @@ import (
 // limits sets bad, and all after it are zero.
 type decoder struct {
 	b   []byte
+	at  int // a position, not a shrinking slice: no pointer is written for each number
 	bad bool
 }
 
-func (r *decoder) fail() { r.b, r.bad = nil, true }
+func (r *decoder) fail() { r.at, r.bad = len(r.b), true }
+
+// left is the number of bytes not yet read.
+func (r *decoder) left() int { return len(r.b) - r.at }
 
 // number reads an unsigned varint of at most limit.
 func (r *decoder) number(limit uint64) uint64 {
-	if len(r.b) > 0 && r.b[0] < 0x80 && uint64(r.b[0]) <= limit {
-		v := r.b[0]
-		r.b = r.b[1:]
-		return uint64(v)
+	if r.at < len(r.b) {
+		if v := uint64(r.b[r.at]); v < 0x80 && v <= limit {
+			r.at++
+			return v
+		}
 	}
-	v, n := binary.Uvarint(r.b)
+	v, n := binary.Uvarint(r.b[r.at:])
 	if n <= 0 || v > limit {
 		r.fail()
 		return 0
 	}
-	r.b = r.b[n:]
+	r.at += n
 	return v
 }
 
 func (r *decoder) signed() int64 {
-	v, n := binary.Varint(r.b)
+	v, n := binary.Varint(r.b[r.at:])
 	if n <= 0 || v > 1<<60 || v < -1<<60 {
 		r.fail()
 		return 0
 	}
-	r.b = r.b[n:]
+	r.at += n
 	return v
 }
 
 func (r *decoder) bytes() []byte {
-	n := r.number(1 << 16)
-	if n > uint64(len(r.b)) {
+	n := int(r.number(1 << 16))
+	if n > r.left() {
 		r.fail()
 		return nil
 	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
+	r.at += n
 	if n == 0 {
 		return nil
 	}
-	return append([]byte(nil), v...)
+	return append([]byte(nil), r.b[r.at-n:r.at]...)
 }
 
 func (r *decoder) track(left *int) *track {
-	if len(r.b) == 0 {
-		r.fail()
-		return nil
-	}
-	t := &track{kind: kind(r.b[0])}
-	r.b = r.b[1:]
+	t := &track{kind: kind(r.number(0x7f))}
 	t.timescale = uint32(r.number(maxTimescale))
 	t.language = string(r.bytes())
 	t.start = r.signed()
@@ -99,7 +98,7 @@ func (r *decoder) videoFormat() videoFormat {
 
 func (r *decoder) samples(t *track, count int) {
 	fixed := uint32(r.number(maxSegment))
-	if fixed == 0 && count > len(r.b) {
+	if fixed == 0 && count > r.left() {
 		r.fail()
 		return
 	}
@@ -137,15 +136,15 @@ func (r *decoder) runs(count int) []run {
 	for left := uint64(count); left > 0 && !r.bad; {
 		x := run{}
 		switch {
-		case len(r.b) == 0:
+		case r.left() == 0:
 			r.fail()
 			return nil
 		case values == nil:
 			x.v = r.value()
 			x.n = uint32(r.number(left))
 		default:
-			code := r.b[0]
-			r.b = r.b[1:]
+			code := r.b[r.at]
+			r.at++
 			if int(code>>4) >= len(values) {
 				r.fail()
 				return nil
@@ -176,7 +175,7 @@ func (r *decoder) value() int32 {
 // ascending reads strictly ascending sample numbers below count.
 func (r *decoder) ascending(count int) []uint32 {
 	n := r.number(uint64(count))
-	if n > uint64(len(r.b)) {
+	if n > uint64(r.left()) {
 		r.fail()
 		return nil
 	}
@@ -195,7 +194,7 @@ func (r *decoder) ascending(count int) []uint32 {
 
 func (r *decoder) chunks(t *track) {
 	count := r.number(uint64(len(t.sizes)))
-	if count*2 > uint64(len(r.b)) {
+	if count*2 > uint64(r.left()) {
 		r.fail()
 		return
 	}

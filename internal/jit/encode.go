@@ -168,7 +168,7 @@ func Decode(b []byte) (*Index, error) {
 		}
 		x.tracks = append(x.tracks, t)
 	}
-	if r.bad || len(r.b) > 0 || len(x.tracks) == 0 {
+	if r.bad || r.left() > 0 || len(x.tracks) == 0 {
 		return nil, fmt.Errorf("%w: contents", ErrIndex)
 	}
 	for i, t := range x.tracks {

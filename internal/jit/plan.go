@@ -15,12 +15,11 @@ func (x *Index) makePlan() error {
 	var bounds []int64
 	scale := uint32(1)
 	if v := x.videoTrack(); v != nil {
-		keys, end := v.keyframes()
-		if err := v.checkGaps(keys, end); err != nil {
+		if err := v.checkGaps(v.keys, v.ends); err != nil {
 			return err
 		}
 		scale = v.timescale
-		for i, k := range planVideo(keys, scale) {
+		for i, k := range planVideo(v.keys, scale) {
 			v.plan = append(v.plan, uint32(k.sample))
 			if i > 0 {
 				bounds = append(bounds, k.pts)
@@ -89,7 +88,7 @@ func planVideo(keys []keyframe, scale uint32) []keyframe {
 // without any, it cuts on its own.
 func (t *track) planAudio(cuts []int64) {
 	scale := int64(t.timescale)
-	end := t.end()
+	_, end := t.first(0)
 	at := int64(0)
 	if len(cuts) > 0 {
 		at = cuts[len(cuts)-1]
@@ -103,17 +102,19 @@ func (t *track) planAudio(cuts []int64) {
 		cuts = append(cuts, at)
 	}
 	t.plan = []uint32{0}
-	next, c := 0, t.begin()
-	for c.i < len(t.sizes) {
-		i := c.i
-		s := t.next(&c)
-		starts := false
-		for next < len(cuts) && cuts[next] <= s.pts {
-			next, starts = next+1, true
+	start, i, next := t.start, int64(0), 0
+	for _, r := range t.durs {
+		n, dur := int64(r.n), int64(r.v)
+		for ; next < len(cuts); next++ {
+			k := (max(0, cuts[next]-start) + dur - 1) / dur
+			if k >= n {
+				break
+			}
+			if uint32(i+k) > t.plan[len(t.plan)-1] {
+				t.plan = append(t.plan, uint32(i+k))
+			}
 		}
-		if starts && i > 0 {
-			t.plan = append(t.plan, uint32(i))
-		}
+		i, start = i+n, start+n*dur
 	}
 }
 

@@ -120,40 +120,46 @@ func (t *track) keyframes() ([]keyframe, int64) {
 // trimVideo drops whole groups of pictures that the edit list hides and returns
 // by how many ticks the presentation must shift for decode times not to be negative.
 func (p placed) trimVideo() (shift int64, err error) {
-	keys, _ := p.keyframes()
-	if len(keys) == 0 || keys[0].sample != 0 {
+	p.keys, p.ends = p.keyframes()
+	if len(p.keys) == 0 || p.keys[0].sample != 0 {
 		return 0, refuse(KeyframeGap, "the video does not start with a closed keyframe")
 	}
-	from := 0
-	for _, k := range keys {
+	from, to := 0, len(p.sizes)
+	for _, k := range p.keys {
 		if k.pts <= 0 {
 			from = k.sample
 		}
 	}
-	to, tail, c := len(p.sizes), len(p.sizes), p.begin()
-	for c.i < to {
-		i := c.i
-		if s := p.next(&c); s.pts < p.stop {
-			tail = i + 1
+	if p.stop < p.ends {
+		to = 0
+		for c := p.begin(); c.i < len(p.sizes); {
+			if s := p.next(&c); s.pts < p.stop {
+				to = c.i
+			}
 		}
 	}
-	if tail <= from {
+	if to <= from {
 		return 0, refuse(EditList, "the edit list hides all of the video")
 	}
-	p.cut(from, tail)
+	if from > 0 || to < len(p.sizes) {
+		p.cut(from, to)
+		p.keys, p.ends = p.keyframes()
+	}
 	if err := p.level(); err != nil {
 		return 0, err
 	}
-	c = p.begin()
-	first := p.next(&c)
-	if first.pts >= 0 {
+	if p.keys[0].pts >= 0 {
 		return 0, nil
 	}
-	shift = -first.pts
+	shift = -p.keys[0].pts
 	if shift*1000 > maxLeadIn*int64(p.timescale) {
 		return 0, refuse(EditHidden, "%d ms before the first shown frame are needed to decode it", shift*1000/int64(p.timescale))
 	}
 	p.start += shift
+	p.ends += shift
+	for i := range p.keys {
+		p.keys[i].pts += shift
+	}
 	return shift, nil
 }
 
@@ -166,17 +172,8 @@ func (p placed) trimAudio() error {
 	}
 	p.ctos = nil
 	priming := -maxPriming * int64(p.timescale) / 1000
-	from, to, c := 0, 0, p.begin()
-	for c.i < len(p.sizes) {
-		i := c.i
-		s := p.next(&c)
-		if s.pts+int64(s.dur) <= priming {
-			from = i + 1
-		}
-		if s.pts < p.stop {
-			to = i + 1
-		}
-	}
+	from, _ := p.first(priming)
+	to, _ := p.first(p.stop)
 	if to <= from {
 		return refuse(EditList, "the edit list hides all of an audio track")
 	}

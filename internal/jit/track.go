@@ -40,8 +40,11 @@ type track struct {
 	sync   []uint32 // ascending sample numbers from 0; nil: every sample
 	chunks []chunk
 
-	// While building: the payload's size and where the last chunk ends.
+	// While building: the payload's size, where the last chunk ends, the closed
+	// keyframes of video.
 	bytes, chunkEnd int64
+	keys            []keyframe
+	ends            int64 // presentation time of the end, for video
 
 	plan     []uint32  // first sample of each segment
 	segments []segment // derived from plan
@@ -110,14 +113,21 @@ func (t *track) next(c *cursor) sample {
 	return s
 }
 
-// end returns the presentation time at which the track ends.
-func (t *track) end() int64 {
-	end, c := t.start, t.begin()
-	for c.i < len(t.sizes) {
-		s := t.next(&c)
-		end = max(end, s.pts+int64(s.dur))
+// first returns the first sample decoded at or after time, and the decode time
+// after the last sample.
+func (t *track) first(time int64) (sample int, end int64) {
+	at, i := t.start, 0
+	sample = -1
+	for _, r := range t.durs {
+		if sample < 0 && (at >= time || at+int64(r.n-1)*int64(r.v) >= time) {
+			sample = i + int((max(0, time-at)+int64(r.v)-1)/int64(r.v))
+		}
+		i, at = i+int(r.n), at+int64(r.n)*int64(r.v)
 	}
-	return end
+	if sample < 0 {
+		sample = i
+	}
+	return sample, at
 }
 
 // cut keeps the samples [from, to).
