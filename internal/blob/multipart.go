@@ -57,7 +57,7 @@ func (s *Store) Parts(ctx context.Context, key, id string) ([]Part, error) {
 }
 
 // CompleteParts makes the object of the given parts, in order. Doing it twice
-// gives ErrNotFound.
+// gives ErrNotFound on some servers (MinIO) and is fine on others (versitygw).
 func (s *Store) CompleteParts(ctx context.Context, key, id string, parts []Part) error {
 	core := minio.Core{Client: s.client}
 	list := make([]minio.CompletePart, len(parts))
