@@ -16,6 +16,7 @@ type worker struct {
 	reader    *eventlog.PartitionReader
 	known     *known
 	pos       Position
+	oldest    time.Time // when the oldest record of the batch in hand came into the log
 }
 
 func (s *Sink) work(ctx context.Context, partition int) error {
@@ -92,7 +93,8 @@ func (w *worker) gather(ctx context.Context) ([]eventlog.Message, error) {
 		}
 		if due.IsZero() {
 			due = time.Now().Add(w.cfg.FlushInterval)
-			w.metrics.lagTime.WithLabelValues(label(w.partition)).Set(max(0, time.Since(messages[0].Time).Seconds()))
+			w.oldest = messages[0].Time
+			w.metrics.lagTime.WithLabelValues(label(w.partition)).Set(max(0, time.Since(w.oldest).Seconds()))
 		}
 	}
 }
@@ -256,11 +258,24 @@ func (w *worker) retry(ctx context.Context, step string, do func(context.Context
 			return errors.Join(err, context.Cause(ctx))
 		}
 		w.metrics.retries.WithLabelValues(step).Inc()
+		w.observeLag(ctx)
 		if failures%20 == 0 { // first, then about each 100 s
 			w.log.WarnContext(ctx, "batch is held up", "partition", w.partition, "step", step, "err", err)
 		}
 		if !wait.sleep(ctx) {
 			return errors.Join(err, context.Cause(ctx))
 		}
+	}
+}
+
+// observeLag brings the lag up to date while a batch is held up.
+func (w *worker) observeLag(ctx context.Context) {
+	if !w.oldest.IsZero() {
+		w.metrics.lagTime.WithLabelValues(label(w.partition)).Set(max(0, time.Since(w.oldest).Seconds()))
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if ranges, err := w.events.Offsets(ctx, eventlog.TopicBeacons); err == nil {
+		w.metrics.lag.WithLabelValues(label(w.partition)).Set(float64(ranges[w.partition].End - w.pos.Next))
 	}
 }

@@ -1,0 +1,58 @@
+package query_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vitascope/vitascope/analytics/query"
+	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/internal/warehouse"
+)
+
+// library has one media. What the figures are is tested in package sink, where
+// there is a pipeline to fill the warehouse.
+type library struct{}
+
+func (library) Media(_ context.Context, account, id string) (catalog.Media, error) {
+	if account != "account001" || id != "media00001" {
+		return catalog.Media{}, fmt.Errorf("media %q: %w", id, catalog.ErrNotFound)
+	}
+	return catalog.Media{ID: id, DurationMS: 10_000}, nil
+}
+
+func TestRefusalsNeedNoWarehouseAndItsAbsenceIsSaid(t *testing.T) {
+	t.Parallel()
+	cfg := warehouse.DefaultConfig()
+	cfg.URL = "http://user:password@127.0.0.1:1/vitascope" // nobody is there
+	db, err := warehouse.Open(cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	svc, ctx := query.New(db, library{}), t.Context()
+
+	_, err = svc.Media(ctx, "account002", "media00001")
+	require.ErrorIs(t, err, catalog.ErrNotFound)
+	_, err = svc.Engagement(ctx, "account001", "media00002")
+	require.ErrorIs(t, err, catalog.ErrNotFound)
+	_, err = svc.Views(ctx, "account002", "media00001", "", 10)
+	require.ErrorIs(t, err, catalog.ErrNotFound)
+	for _, cursor := range []string{"?", "bm9uc2Vuc2U", "MTIvbm90LWEtdXVpZA"} {
+		_, err = svc.Views(ctx, "account001", "media00001", cursor, 10)
+		require.Equal(t, fault.Invalid, fault.KindOf(err), cursor)
+	}
+	_, err = svc.Media(ctx, "account001", "media00001")
+	require.Equal(t, fault.Unavailable, fault.KindOf(err), "got %v", err)
+	_, err = svc.Overview(ctx, "account001")
+	require.Equal(t, fault.Unavailable, fault.KindOf(err))
+}
+
+func TestEveryDefinitionIsASentence(t *testing.T) {
+	t.Parallel()
+	for name, formula := range query.Definitions() {
+		require.Regexp(t, `^[A-Z].{20,}\.$`, formula, name)
+	}
+}
