@@ -73,7 +73,7 @@ func (x *Index) videoTrack() *track {
 }
 
 // Tracks returns the facts of each track: the video if there is one, then the
-// audio tracks in the order of the source, the default one first.
+// audio tracks in the order of the source.
 func (x *Index) Tracks() []Track {
 	out := make([]Track, len(x.tracks))
 	target := x.targetDuration()

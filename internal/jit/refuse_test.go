@@ -1,8 +1,10 @@
 package jit_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -178,4 +180,29 @@ func TestFactsForTheMultivariantPlaylist(t *testing.T) {
 		require.LessOrEqual(t, float64(track.BandwidthBPS), peak*1.1)
 	}
 	require.Equal(t, tracks[0].BandwidthBPS+tracks[1].BandwidthBPS, v.BandwidthBPS)
+}
+
+func TestAudioInAnotherFormatIsPassedOverOnlyBesideItsLanguage(t *testing.T) {
+	t.Parallel()
+	two := func(second string) []byte {
+		return load(t, generate(t, "a.mp4", picture(2, "25"), tone(2), tone(2), []string{"-map", "0", "-map", "1", "-map", "2",
+			"-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=" + second}, h264(25, 2), []string{"-c:a:0", "aac", "-c:a:1", "ac3"}))
+	}
+	x := build(t, two("eng"))
+	require.Len(t, x.Tracks(), 2, "video and the AAC track")
+	_, err := jit.Build(t.Context(), inMemory(two("deu")))
+	unservable, ok := errors.AsType[*jit.Unservable](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, jit.AudioCodec, unservable.Reason, "German would be lost")
+}
+
+func TestCancelledReadsEnd(t *testing.T) {
+	t.Parallel()
+	b := tiny(t, "+faststart")
+	ctx, cancel := context.WithCancel(t.Context())
+	x := build(t, b)
+	cancel()
+	_, err := jit.Build(ctx, inMemory(b))
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, x.WriteSegment(ctx, io.Discard, inMemory(b), 0, 0), context.Canceled)
 }
