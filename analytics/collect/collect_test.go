@@ -39,6 +39,7 @@ type station struct {
 	keys   auth.Keys
 	events *eventlog.Log
 	echo   *echo.Echo
+	begun  time.Time // when every token was issued, so that equal claims give equal tokens
 }
 
 func newStation(t testing.TB) *station {
@@ -68,14 +69,14 @@ func openStation(t testing.TB, cfg collect.Config, brokers []string) *station {
 	e := echo.New()
 	e.HTTPErrorHandler = httpx.ErrorHandler(log)
 	h.Register(e)
-	return &station{t: t, keys: keys, events: events, echo: e}
+	return &station{t: t, keys: keys, events: events, echo: e, begun: time.Now()}
 }
 
 func (s *station) token(change func(*beacon.Claims)) string {
 	s.t.Helper()
 	c := beacon.Claims{
 		Account: "account001", Media: "media00001", View: "0199b0a0-0000-7000-8000-000000000000", Generation: 1,
-		Duration: time.Minute, IssuedAt: time.Now(), ExpiresAt: time.Now().Add(beacon.TokenLife),
+		Duration: time.Minute, IssuedAt: s.begun, ExpiresAt: s.begun.Add(beacon.TokenLife),
 	}
 	if change != nil {
 		change(&c)
