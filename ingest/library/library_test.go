@@ -150,7 +150,9 @@ func TestAMediaTellsEverythingAboutItself(t *testing.T) {
 	require.Equal(t, public+"/hls/"+m.ID+"/multivariant.m3u8", got.HLSURL)
 	require.Equal(t, public+"/watch/"+m.ID, got.WatchURL)
 	require.Equal(t, public+"/#/media/"+m.ID, got.AnalyticsURL)
-	require.Equal(t, `<script type="module" async src="`+public+`/player.js"></script><vitascope-player media-id="`+m.ID+`"></vitascope-player>`, got.EmbedCode)
+	require.Equal(t, `<script type="module" async src="`+public+`/player.js"></script>`+
+		`<style>vitascope-player[media-id="`+m.ID+`"]:not(:defined){display:block;aspect-ratio:1080/1920}</style>`+
+		`<vitascope-player media-id="`+m.ID+`" aspect="1080/1920"></vitascope-player>`, got.EmbedCode)
 	require.Contains(t, got.IframeCode, `title="&#34;Ad&#34; &lt;b&gt;"`)
 	require.Contains(t, got.IframeCode, "aspect-ratio:1080/1920")
 }

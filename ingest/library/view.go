@@ -17,7 +17,7 @@ type Media struct {
 	ID                         string      `json:"id" example:"k3v9x0a1bz"`
 	Name                       string      `json:"name" example:"Product launch.mp4"`
 	State                      string      `json:"state" enum:"uploading,probing,playable,ready,failed" doc:"It plays in playable (the ladder still grows) and ready."`
-	Failure                    *Failure    `json:"failure" doc:"Why it failed; null unless failed."`
+	Failure                    *Failure    `json:"failure,omitempty" doc:"Why it failed; absent unless failed."`
 	Progress                   float64     `json:"progress" minimum:"0" maximum:"1" doc:"Share of the upload, or of the ladder, that is done."`
 	UploadedBytes              int64       `json:"uploaded_bytes"`
 	SizeBytes                  int64       `json:"size_bytes"`
@@ -128,17 +128,31 @@ func (s *Service) view(m catalog.Media, rows []catalog.Rendition) Media {
 		}
 		v.PosterURL, v.StoryboardURL = object(m.PosterKey), object(m.StoryboardKey)
 	}
-	v.EmbedCode = fmt.Sprintf(`<script type="module" async src="%s/player.js"></script><vitascope-player media-id="%s"></vitascope-player>`,
-		html.EscapeString(base), m.ID)
+	v.EmbedCode = embedCode(m, base)
 	v.IframeCode = iframeCode(m, v.EmbedURL)
 	return v
 }
 
-func iframeCode(m catalog.Media, src string) string {
-	width, height := m.Width, m.Height
-	if width <= 0 || height <= 0 {
-		width, height = 16, 9
+// embedCode holds the player's box open from the first paint, so that nothing on
+// the page moves when the script arrives.
+func embedCode(m catalog.Media, base string) string {
+	width, height := shape(m)
+	return fmt.Sprintf(`<script type="module" async src="%s/player.js"></script>`+
+		`<style>vitascope-player[media-id="%[2]s"]:not(:defined){display:block;aspect-ratio:%[3]d/%[4]d}</style>`+
+		`<vitascope-player media-id="%[2]s" aspect="%[3]d/%[4]d"></vitascope-player>`,
+		html.EscapeString(base), m.ID, width, height)
+}
+
+// shape is the media's proportions, or those of most videos while they are unknown.
+func shape(m catalog.Media) (width, height int) {
+	if m.Width <= 0 || m.Height <= 0 {
+		return 16, 9
 	}
+	return m.Width, m.Height
+}
+
+func iframeCode(m catalog.Media, src string) string {
+	width, height := shape(m)
 	return fmt.Sprintf(`<iframe src="%s" title="%s" allow="autoplay; fullscreen; picture-in-picture; encrypted-media" allowfullscreen loading="lazy" style="width:100%%;aspect-ratio:%d/%d;border:0"></iframe>`,
 		html.EscapeString(src), html.EscapeString(m.Name), width, height)
 }

@@ -134,7 +134,7 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	library.AddWorkers(client, c.blobs)
 	p.loops = append(p.loops, loop{name: "library", run: lib.Run, withServer: true})
 	query.Register(api, query.New(c.warehouse, c.catalog))
-	page := echo.WrapHandler(dashboard.New())
+	page := echo.WrapHandler(dashboard.New(a.cfg.PublicURL))
 	p.echo.GET("/", page)
 	p.echo.HEAD("/", page)
 	p.echo.GET(dashboard.AssetsPrefix+"*", page)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -46,6 +47,7 @@ func (s *Service) SignIn(ctx context.Context, remote string, cred Credentials) (
 }
 
 func (s *Service) check(ctx context.Context, cred Credentials) (catalog.User, error) {
+	cred.Email = strings.ToValidUTF8(strings.ReplaceAll(cred.Email, "\x00", ""), "") // databases take no NUL
 	if cred.LoginToken == "" {
 		return s.checkPassword(ctx, cred.Email, cred.Password)
 	}

@@ -152,7 +152,7 @@ func (h *handler) listTokens(ctx context.Context, _ *struct{}) (*tokensOutput, e
 
 type createTokenInput struct {
 	Body struct {
-		Name string `json:"name" minLength:"1" maxLength:"100" doc:"What the token is for."`
+		Name string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f]+$" patternDescription:"no control characters" doc:"What the token is for."`
 	}
 }
 

@@ -310,8 +310,8 @@ export interface components {
             /** @description HTML to paste into a page. */
             embed_code: string;
             embed_url: string;
-            /** @description Why it failed; null unless failed. */
-            failure: components["schemas"]["Failure"];
+            /** @description Why it failed; absent unless failed. */
+            failure?: components["schemas"]["Failure"];
             /** Format: double */
             frame_rate: number;
             has_audio: boolean;

@@ -46,6 +46,7 @@ export function follow(client: QueryClient): () => void {
       opened = true;
     });
     source.addEventListener("media", (event: MessageEvent<string>) => put(client, JSON.parse(event.data) as Media));
+    source.addEventListener("media_deleted", (event: MessageEvent<string>) => drop(client, (JSON.parse(event.data) as { id: string }).id));
     source.addEventListener("error", () => {
       // The browser reconnects by itself, except after an answer that is not a stream.
       if (source?.readyState !== EventSource.CLOSED) return;

@@ -5,7 +5,7 @@ import { facts, merged, stateLabel, stateTone, without } from "./media";
 
 function media(over: Partial<Media>): Media {
   return {
-    id: "a", name: "A", state: "ready", failure: null, progress: 1, uploaded_bytes: 1, size_bytes: 1,
+    id: "a", name: "A", state: "ready", progress: 1, uploaded_bytes: 1, size_bytes: 1,
     duration_seconds: 61, width: 1920, height: 1080, frame_rate: 29.97, has_video: true, has_audio: true,
     renditions: [], watch_url: "", embed_url: "", hls_url: "", embed_code: "", iframe_code: "",
     analytics_url: "", uploaded_at: null, playable_at: null, ready_at: null, playable_seconds_after_upload: null,

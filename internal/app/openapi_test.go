@@ -1,0 +1,72 @@
+package app
+
+import (
+	"encoding/json"
+	"flag"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vitascope/vitascope/analytics/query"
+	"github.com/vitascope/vitascope/ingest/library"
+	"github.com/vitascope/vitascope/internal/auth/authapi"
+	"github.com/vitascope/vitascope/internal/httpx"
+)
+
+var update = flag.Bool("update", false, "write the OpenAPI document that the dashboard's types are made from")
+
+const dashboardDocument = "../../analytics/dashboard/openapi.json"
+
+func document(t *testing.T) (huma.API, *echo.Echo) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	e := httpx.New(nil, log)
+	api := httpx.NewAPI(e, "1")
+	authapi.Register(api, nil, nil)
+	lc := library.DefaultConfig()
+	lc.PublicURL = "http://127.0.0.1:8080"
+	lib, err := library.New(lc, nil, nil, nil, log)
+	require.NoError(t, err)
+	lib.Register(api)
+	query.Register(api, query.New(nil, nil))
+	return api, e
+}
+
+// TestDashboardTypesComeFromThisAPI fails when the committed document is not what
+// the server says; then run it with -update, and "npm run api" in the dashboard.
+func TestDashboardTypesComeFromThisAPI(t *testing.T) {
+	t.Parallel()
+	api, _ := document(t)
+	got, err := json.MarshalIndent(api.OpenAPI(), "", "  ")
+	require.NoError(t, err)
+	got = append(got, '\n')
+	if *update {
+		require.NoError(t, os.WriteFile(dashboardDocument, got, 0o644))
+	}
+	want, err := os.ReadFile(dashboardDocument)
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(got), "go test ./internal/app -run Dashboard -update && npm run api -w analytics/dashboard")
+}
+
+func TestEveryRouteIsInTheDocument(t *testing.T) {
+	t.Parallel()
+	api, e := document(t)
+	require.Equal(t, "3.1.0", api.OpenAPI().OpenAPI)
+	for _, r := range e.Routes() {
+		if !strings.HasPrefix(r.Path, "/v1/") {
+			continue
+		}
+		path := r.Path
+		for _, part := range strings.Split(r.Path, "/") {
+			if name, ok := strings.CutPrefix(part, ":"); ok {
+				path = strings.Replace(path, part, "{"+name+"}", 1)
+			}
+		}
+		require.Contains(t, api.OpenAPI().Paths, path)
+	}
+}
