@@ -84,5 +84,11 @@ func TestPlanMakesPlayableFirst(t *testing.T) {
 	require.Equal(t, 60, first.GOPFrames)
 	require.Equal(t, first.GOPFrames, second.GOPFrames)
 
+	video.DisplayWidth, video.DisplayHeight = 3840, 2160
+	large := transcode.Plan(child.ProbeResult{DurationMS: 1000, Video: video})
+	require.Len(t, large, 4, "each rung above 1080p is alone")
+	require.Len(t, large[1].Rungs, 3)
+	require.Equal(t, "v2160", large[3].Rungs[0].Name)
+
 	require.Len(t, transcode.Plan(child.ProbeResult{DurationMS: 1000, Audio: []child.AudioStream{{}}}), 1)
 }

@@ -43,11 +43,34 @@ func Plan(probe child.ProbeResult) []child.EncodeSpec {
 	if len(rungs) == 1 {
 		return []child.EncodeSpec{first}
 	}
-	second := child.EncodeSpec{
-		Rungs: slices.Clone(rungs[1:]), FrameRate: first.FrameRate, GOPFrames: first.GOPFrames, SegmentGOPs: segmentGOPs,
+	plan := []child.EncodeSpec{first}
+	for _, group := range groups(rungs[1:]) {
+		slices.Reverse(group) // largest first, for the cascade of scales
+		plan = append(plan, child.EncodeSpec{
+			Rungs: group, FrameRate: first.FrameRate, GOPFrames: first.GOPFrames, SegmentGOPs: segmentGOPs,
+		})
 	}
-	slices.Reverse(second.Rungs) // largest first, for the cascade of scales
-	return []child.EncodeSpec{first, second}
+	return plan
+}
+
+// togetherUpTo is the short side up to which rungs share a pass. An encoder of a
+// larger picture needs the child's memory for itself.
+const togetherUpTo = 1080
+
+// groups divides rungs, smallest first, into what fits into one child each.
+func groups(rungs []child.Rung) [][]child.Rung {
+	var out [][]child.Rung
+	shared := 0
+	for shared < len(rungs) && min(rungs[shared].Width, rungs[shared].Height) <= togetherUpTo {
+		shared++
+	}
+	if shared > 0 {
+		out = append(out, slices.Clone(rungs[:shared]))
+	}
+	for _, r := range rungs[shared:] {
+		out = append(out, []child.Rung{r})
+	}
+	return out
 }
 
 func storyboard(duration time.Duration) *child.StoryboardSpec {

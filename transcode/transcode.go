@@ -4,9 +4,9 @@
 // Two kinds of job on River do the work. A probe job looks at the source and
 // records its facts, or fails the media with a reason. Encode jobs each decode
 // the source once: the first makes the lowest rung, the audio, the poster and the
-// storyboard, and its publication makes the media playable; the second makes the
-// other rungs and its publication makes the media ready. A media with one rung
-// needs one.
+// storyboard, and its publication makes the media playable; the next makes the
+// other rungs up to 1080p, and each larger one has a job of its own. The last
+// publication makes the media ready. A media with one rung needs one job.
 //
 // Media is only ever decoded in vitascope-media, a child process: see package
 // child. Its segments go to the object store as they come, under a prefix of the

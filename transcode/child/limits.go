@@ -26,8 +26,8 @@ type Limits struct {
 }
 
 // LimitsFor is the budget of a job: for an encode 120 s of processor time and
-// 20 s more for each second of media, and 1.5 GiB of memory; for a probe,
-// whose work does not grow with the media, 20 s and 512 MiB. A probe may wait
+// 20 s more for each second of media, and 2 GiB of memory, of which some three
+// quarters become resident at 2160p; for a probe, whose work does not grow with the media, 20 s and 512 MiB. A probe may wait
 // for a minute on storage, as it may have to read the whole of a file without
 // a duration in its header.
 func LimitsFor(job Job) Limits {
@@ -40,7 +40,7 @@ func LimitsFor(job Job) Limits {
 	return Limits{
 		CPU:         120*time.Second + 20*job.Duration,
 		Wall:        5*time.Minute + 30*job.Duration,
-		Memory:      1536 << 20,
+		Memory:      2 << 30,
 		FileBytes:   256 << 20,
 		OutputBytes: 4<<30 + int64(job.Duration.Seconds())*(8<<20),
 		Descriptors: 64,
