@@ -96,8 +96,8 @@ test("kill -9 loses nothing that was acknowledged", async (t) => {
   assert.equal(stats.plays, expected, "each view once");
   assert.equal(stats.loads, expected);
   const { engagement, rewatches } = await api.call("GET", `/v1/stats/media/${watched}/engagement`);
-  assert.deepEqual(engagement, [expected, expected, 0, 0]);
-  assert.deepEqual(rewatches, [0, 0, 0, 0]);
+  assert.deepEqual(engagement, engagement.map((_, second) => (second < 2 ? expected : 0)));
+  assert.deepEqual(rewatches, rewatches.map(() => 0));
   t.diagnostic(`${before} acknowledged views, ${unsure.length} without an answer, upload resumed at ${offset} of ${bytes.length}`);
 
   assert.equal(await server.stop(), 0, "SIGTERM ends it in order");

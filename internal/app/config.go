@@ -34,11 +34,12 @@ func AllRoles() []string {
 // Config is a process's whole configuration. Defaults, then VITASCOPE_*
 // variables, then flags: the last wins. Everything starts with none at all.
 type Config struct {
-	Data      string   // folder of everything kept on this machine
-	Listen    string   // host:port of the HTTP server
-	PublicURL string   // where browsers reach it; default http://<listen>
-	Roles     []string // see AllRoles; default all
-	Secret    string   // signs tokens; default: made once and kept in the data folder
+	Data      string       // folder of everything kept on this machine
+	Listen    string       // host:port of the HTTP server
+	PublicURL string       // where browsers reach it; default http://<listen>
+	Proxies   []*net.IPNet // networks of reverse proxies whose X-Forwarded-For is believed; default none
+	Roles     []string     // see AllRoles; default all
+	Secret    string       // signs tokens; default: made once and kept in the data folder
 
 	AdminEmail string // of the admin made at the first start
 
@@ -97,6 +98,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Data, "data", c.Data, "folder of everything kept on this machine")
 	fs.StringVar(&c.Listen, "listen", c.Listen, "address of the HTTP server, host:port")
 	fs.StringVar(&c.PublicURL, "public-url", c.PublicURL, "where browsers reach it (default http://<listen>)")
+	fs.Var((*networks)(&c.Proxies), "trusted-proxies", "networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8 (default: none)")
 	fs.StringSliceVar(&c.Roles, "roles", c.Roles, "roles of this process")
 	fs.StringVar(&c.Secret, "secret", c.Secret, "signs tokens, 32 bytes or more, the same on every process (default: made once, kept in the data folder)")
 	fs.StringVar(&c.AdminEmail, "admin-email", c.AdminEmail, "address of the admin made at the first start")

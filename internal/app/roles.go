@@ -64,6 +64,7 @@ func (a *App) build(ctx context.Context, c *clients) (*process, error) {
 		}
 	}
 	p.echo = httpx.New(who, a.log)
+	httpx.TrustProxies(p.echo, a.cfg.Proxies)
 	p.health.register(p.echo)
 	if c.events != nil {
 		p.producer = c.events.Producer()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -38,6 +39,7 @@ var privatePaths = []string{"/v1/", "/uploads"}
 // process that serves public routes alone.
 func New(who Identifier, log *slog.Logger) *echo.Echo {
 	e := echo.New()
+	e.IPExtractor = echo.ExtractIPDirect() // see TrustProxies
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = ErrorHandler(log)
 	e.Use(requestContext(log), recoverPanic(log), securityHeaders, requestLog(log))
@@ -45,6 +47,19 @@ func New(who Identifier, log *slog.Logger) *echo.Echo {
 		e.Use(identify(who))
 	}
 	return e
+}
+
+// TrustProxies makes the server believe the X-Forwarded-For of proxies in the given
+// networks. Without it the caller is whoever connected: anyone can write a header.
+func TrustProxies(e *echo.Echo, networks []*net.IPNet) {
+	if len(networks) == 0 {
+		return
+	}
+	opts := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, n := range networks {
+		opts = append(opts, echo.TrustIPRange(n))
+	}
+	e.IPExtractor = echo.ExtractIPFromXFFHeader(opts...)
 }
 
 func requestContext(log *slog.Logger) echo.MiddlewareFunc {
