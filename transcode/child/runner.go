@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,6 +61,11 @@ func NewRunner(binary, temp string, log *slog.Logger) (*Runner, error) {
 	}
 	if temp, err = filepath.Abs(temp); err != nil {
 		return nil, fmt.Errorf("media child: %w", err)
+	}
+	// Go opens files so that children do not get them, but whoever started this
+	// process may have left it others. Kernels before 5.11 cannot do this.
+	if err := unix.CloseRange(InputDescriptor, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		log.Debug("inherited descriptors stay open in media children", "err", err)
 	}
 	return &Runner{binary: binary, temp: temp, log: log}, nil
 }
