@@ -61,9 +61,9 @@ func startCluster(ctx context.Context, cfg config, log *slog.Logger) (*cluster, 
 		return c, err
 	}
 	var (
-		mu   sync.Mutex
-		errs []error
-		wg   sync.WaitGroup
+		mu    sync.Mutex
+		first error // the others' follow from it: they are stopped
+		wg    sync.WaitGroup
 	)
 	for _, s := range servers {
 		wg.Go(func() {
@@ -75,7 +75,9 @@ func startCluster(ctx context.Context, cfg config, log *slog.Logger) (*cluster, 
 				c.processes = append(c.processes, p)
 			}
 			if err != nil {
-				errs = append(errs, err)
+				if first == nil {
+					first = err
+				}
 				cancel()
 				return
 			}
@@ -84,7 +86,7 @@ func startCluster(ctx context.Context, cfg config, log *slog.Logger) (*cluster, 
 		})
 	}
 	wg.Wait()
-	return c, errors.Join(errs...)
+	return c, first
 }
 
 // newServers makes the chosen servers, each with ports of its own.

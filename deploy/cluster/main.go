@@ -39,8 +39,8 @@ func main() {
 		cancel() // a second signal ends the program at once
 	}()
 	err := newRoot().ExecuteContext(ctx)
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() > 0 {
-		os.Exit(exit.ExitCode())
+	if failed, ok := errors.AsType[*commandFailed](err); ok && failed.ExitCode() > 0 {
+		os.Exit(failed.ExitCode()) // the command has said why
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cluster: "+err.Error())
@@ -159,6 +159,9 @@ func watchParent(ctx context.Context, cancel context.CancelCauseFunc) {
 	cancel(errors.New("the parent process is gone"))
 }
 
+// commandFailed is the unsuccessful end of the command that run was given.
+type commandFailed struct{ *exec.ExitError }
+
 // runBeside runs the command with the cluster's variables, and asks it to stop
 // when ctx ends.
 func runBeside(ctx context.Context, c *cluster, args []string) error {
@@ -167,5 +170,9 @@ func runBeside(ctx context.Context, c *cluster, args []string) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopGrace
-	return cmd.Run()
+	err := cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return &commandFailed{exit}
+	}
+	return err
 }

@@ -145,6 +145,20 @@ func TestUnknownServersAreRefused(t *testing.T) {
 
 func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 	t.Parallel()
+	for _, args := range [][]string{
+		{"--only", "clickhouse", "--vitascope", "false"},
+		{"--only", "clickhouse", "--vitascope", filepath.Join(t.TempDir(), "missing")},
+	} {
+		cmd := program(t, append([]string{"run"}, append(args, "--", "true")...)...)
+		var out strings.Builder
+		cmd.Stderr = &out
+		require.Error(t, cmd.Run())
+		require.Contains(t, out.String(), "clickhouse")
+	}
+}
+
+func TestAMissingProgramSaysHowToGetIt(t *testing.T) {
+	t.Parallel()
 	cfg := config{dir: scratch(t), cache: t.TempDir(), only: []string{"minio"}}
 	c, err := startCluster(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "install.sh")
