@@ -5,8 +5,8 @@ import type { components, paths } from "./schema";
 type Schemas = components["schemas"];
 export type ApiToken = Schemas["Token"];
 export type Engagement = Schemas["Engagement"];
-/** Media is the server's media; its document cannot say that failure is null. */
-export type Media = Omit<Schemas["Media"], "failure"> & { failure: Schemas["Failure"] | null };
+/** Media is the server's media. */
+export type Media = Schemas["Media"];
 export type MediaStats = Schemas["MediaStats"];
 export type NewApiToken = Schemas["CreateTokenOutputBody"];
 export type Overview = Schemas["Overview"];

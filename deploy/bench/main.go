@@ -1,0 +1,113 @@
+// Command bench measures the product beside its peers, both sides in one run, and
+// prints one JSON line per measure, which it also appends to bench.jsonl.
+//
+// It starts bin/vitascope (see make build) on loopback with a data folder of its
+// own, and ffmpeg, nginx and wrk as peers and load; all of them end with it. The
+// figures are only as quiet as the machine is.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Measure is one line of output. Ratio is ours to the peer's; Goal is its bound.
+type Measure struct {
+	Name  string  `json:"measure"`
+	Ours  float64 `json:"ours"`
+	Peer  float64 `json:"peer"`
+	Unit  string  `json:"unit"`
+	Ratio float64 `json:"ratio"`
+	Goal  float64 `json:"goal,omitempty"`
+	OK    *bool   `json:"ok,omitempty"` // absent when there is no goal yet
+	Note  string  `json:"note"`
+}
+
+// bench is one run: where things are and where results go.
+type bench struct {
+	ctx     context.Context
+	root    string // the checkout
+	dir     string // scratch, removed at the end
+	long    bool   // the 10 minute clip too
+	results *os.File
+}
+
+func main() {
+	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory (default: all)")
+	long := flag.Bool("long", false, "measure the 10 minute clip too (about 20 minutes on 2 cores)")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *only, *long); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, only string, long bool) (err error) {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "vitascope-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	results, err := os.OpenFile(filepath.Join(root, "bench.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer results.Close()
+	b := &bench{ctx: ctx, root: root, dir: dir, long: long, results: results}
+	groups := []struct {
+		name string
+		run  func() error
+	}{{"weights", b.weights}, {"memory", b.memory}, {"beacons", b.beacons}, {"pipeline", b.pipeline}}
+	for _, g := range groups {
+		if only != "" && !slices.Contains(strings.Split(only, ","), g.name) {
+			continue
+		}
+		if err := g.run(); err != nil {
+			return fmt.Errorf("%s: %w", g.name, err)
+		}
+	}
+	return nil
+}
+
+// report prints and keeps a measure. goal 0 means none; a ratio at most goal is ok,
+// or at least goal when atLeast is set.
+func (b *bench) report(m Measure, atLeast bool) error {
+	if m.Peer != 0 {
+		m.Ratio = m.Ours / m.Peer
+	}
+	if m.Goal != 0 {
+		ok := m.Ratio <= m.Goal
+		if atLeast {
+			ok = m.Ratio >= m.Goal
+		}
+		m.OK = &ok
+	}
+	for _, f := range []*float64{&m.Ours, &m.Peer, &m.Ratio} {
+		*f = round(*f)
+	}
+	line, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(line))
+	_, err = fmt.Fprintln(b.results, string(line))
+	return err
+}
+
+// round keeps four digits behind the point: more would be noise.
+func round(f float64) float64 { return float64(int64(f*10000+0.5)) / 10000 }

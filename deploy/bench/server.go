@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is a running vitascope.
+type server struct {
+	cmd   *exec.Cmd
+	url   string
+	token string
+}
+
+// startServer runs vitascope with a fresh data folder, under prefix (such as
+// taskset) if given, and returns once it answers.
+func (b *bench) startServer(prefix ...string) (*server, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.MkdirTemp(b.dir, "data-")
+	if err != nil {
+		return nil, err
+	}
+	argv := append(prefix, filepath.Join(b.root, "bin/vitascope"), "serve", "--data", data, "--listen", addr, "--log-level", "error")
+	cmd := exec.CommandContext(b.ctx, argv[0], argv[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 30 * time.Second
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{cmd: cmd, url: "http://" + addr}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Vitascope is at") {
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	token, err := os.ReadFile(filepath.Join(data, "cli-token"))
+	if err != nil {
+		return nil, fmt.Errorf("vitascope did not start: %w", err)
+	}
+	s.token = string(token)
+	return s, nil
+}
+
+func (s *server) stop() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return s.cmd.Wait()
+}
+
+// media is what bench reads of the API's media.
+type media struct {
+	State   string
+	Failure *struct{ Code, Reason string }
+}
+
+func (s *server) get(path string, out any) error {
+	req, err := http.NewRequest(http.MethodGet, s.url+path, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", path, res.Status)
+	}
+	return json.NewDecoder(res.Body).Decode(out)
+}
+
+// upload sends the file by tus and returns its media's id and when the last byte
+// was acknowledged.
+func (s *server) upload(path string) (string, time.Time, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	create, err := s.tus(http.MethodPost, s.url+"/uploads/", nil, map[string]string{
+		"Upload-Length":   strconv.FormatInt(info.Size(), 10),
+		"Upload-Metadata": "filename " + base64.StdEncoding.EncodeToString([]byte(filepath.Base(path))),
+	}, http.StatusCreated)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	_, err = s.tus(http.MethodPatch, s.url+create.Get("Location"), f, map[string]string{
+		"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream",
+	}, http.StatusNoContent)
+	return create.Get("Vitascope-Media-Id"), time.Now(), err
+}
+
+func (s *server) tus(method, url string, body *os.File, headers map[string]string, want int) (http.Header, error) {
+	var reader io.Reader = bytes.NewReader(nil)
+	if body != nil {
+		reader = body
+	}
+	req, err := http.NewRequest(method, url, reader)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		info, err := body.Stat()
+		if err != nil {
+			return nil, err
+		}
+		req.ContentLength = info.Size()
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	req.Header.Set("Tus-Resumable", "1.0.0")
+	for k, v := range headers {
+		req.Header.Set(k, v)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != want {
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
+		return nil, fmt.Errorf("%s %s: %s: %s", method, url, res.Status, text)
+	}
+	return res.Header, nil
+}
+
+// await asks for the media's state each 10 ms until it is one of states.
+func (s *server) await(id string, states ...string) (time.Time, error) {
+	for deadline := time.Now().Add(time.Hour); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		var m media
+		if err := s.get("/v1/media/"+id, &m); err != nil {
+			return time.Time{}, err
+		}
+		if m.Failure != nil {
+			return time.Time{}, fmt.Errorf("media failed: %s", m.Failure.Reason)
+		}
+		for _, want := range states {
+			if m.State == want {
+				return time.Now(), nil
+			}
+		}
+	}
+	return time.Time{}, fmt.Errorf("media %s took more than an hour", id)
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
