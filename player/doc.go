@@ -13,5 +13,10 @@
 // the poster) is found through the media's pointer, which is at most
 // [PointerAge] old.
 //
+// A source that is H.264 and AAC in MP4 or MOV is first published as it is: its
+// playlists, init segments and the headers of its segments are made here on demand
+// from a stored index, and their payload comes from byte ranges of the source
+// (package jit). They are as immutable as stored objects and cached as they are.
+//
 // HLS is RFC 8216bis. A Handler is safe for concurrent use.
 package player

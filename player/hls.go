@@ -56,11 +56,17 @@ func (h *Handler) serveHLS(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	name, caching := resolve(c.Param("*"), pointer)
+	asked, prefix := c.Param("*"), blob.MediaPrefix(pointer.Account, id)
+	if f, ok := sourceFileOf(pointer.Account, id, asked); ok {
+		found, err := h.objects.sourceFile(ctx, prefix+asked, f)
+		return h.serveObject(c, prefix+asked, found, err, immutable)
+	}
+	name, caching := resolve(asked, pointer)
 	if name == "" {
 		return errNoObject
 	}
-	return h.serveObject(c, blob.MediaPrefix(pointer.Account, id)+name, caching)
+	found, err := h.objects.object(ctx, prefix+name)
+	return h.serveObject(c, prefix+name, found, err, caching)
 }
 
 // resolve returns the object a path asks for, relative to the media's folder,
@@ -79,9 +85,9 @@ func resolve(asked string, p blob.Pointer) (name, caching string) {
 	return "", ""
 }
 
-func (h *Handler) serveObject(c echo.Context, key, caching string) error {
+// serveObject answers with what was found under key, or with why it was not.
+func (h *Handler) serveObject(c echo.Context, key string, found *object, err error, caching string) error {
 	ctx, r := c.Request().Context(), c.Request()
-	found, err := h.objects.object(ctx, key)
 	if errors.Is(err, blob.ErrNotFound) {
 		return errNoObject
 	}
@@ -105,7 +111,8 @@ func (h *Handler) serveObject(c echo.Context, key, caching string) error {
 	}
 	content := h.objects.open(ctx, key, found)
 	defer content.Close()
-	// Ranges, conditions and HEAD are net/http's.
+	// Ranges, conditions and HEAD are net/http's. When the store fails midway it
+	// drops the connection, since less was written than the length says.
 	http.ServeContent(c.Response(), r, "", time.Time{}, content)
 	if err := ctx.Err(); err != nil && !errors.Is(err, context.Canceled) {
 		h.log.DebugContext(ctx, "object not sent to its end", "err", err)

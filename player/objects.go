@@ -13,6 +13,7 @@ import (
 
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/internal/jit"
 )
 
 // readTimeout bounds one read of a small object or pointer. Readers that joined
@@ -28,6 +29,18 @@ type object struct {
 	size int64
 	body []byte // nil when the object is streamed
 	gzip []byte // the compressed form of a text; nil for media
+	// A segment that is streamed from its source; see source.go.
+	segment *jit.Segment
+	source  jit.Source
+}
+
+// weight is about how much memory the object takes.
+func (o *object) weight() int {
+	n := len(o.body) + len(o.gzip) + objectOverhead
+	if o.segment != nil {
+		n += len(o.segment.Header) + len(o.segment.Ranges)*16
+	}
+	return n
 }
 
 // objects reads the store through memory.
@@ -36,13 +49,14 @@ type objects struct {
 	limit    int64
 	cache    *otter.Cache[string, *object]
 	pointers *otter.Cache[string, blob.Pointer]
+	indexes  *otter.Cache[string, *sourceIndex]
 }
 
 func newObjects(store Store, cfg Config) (*objects, error) {
 	cache, err := otter.New(&otter.Options[string, *object]{
 		MaximumWeight: uint64(cfg.CacheBytes),
 		Weigher: func(key string, o *object) uint32 {
-			return uint32(min(len(key)+len(o.body)+len(o.gzip)+objectOverhead, 1<<31))
+			return uint32(min(len(key)+o.weight(), 1<<31))
 		},
 	})
 	if err != nil {
@@ -55,7 +69,11 @@ func newObjects(store Store, cfg Config) (*objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pointer cache: %w", err)
 	}
-	return &objects{store: store, limit: cfg.CacheObjectBytes, cache: cache, pointers: pointers}, nil
+	indexes, err := newIndexes()
+	if err != nil {
+		return nil, fmt.Errorf("index cache: %w", err)
+	}
+	return &objects{store: store, limit: cfg.CacheObjectBytes, cache: cache, pointers: pointers, indexes: indexes}, nil
 }
 
 // pointer returns the media's newest publication, or blob.ErrNotFound.
@@ -105,7 +123,13 @@ func (o *objects) open(ctx context.Context, key string, found *object) io.ReadSe
 	if found.body != nil {
 		return nopCloser{bytes.NewReader(found.body)}
 	}
-	return &stream{ctx: ctx, store: o.store, key: key, size: found.size}
+	openAt := func(off int64) (io.ReadCloser, error) { return o.store.GetRange(ctx, key, off, found.size-off) }
+	if found.segment != nil {
+		openAt = func(off int64) (io.ReadCloser, error) {
+			return openSegment(ctx, found.segment, found.source, off), nil
+		}
+	}
+	return &stream{openAt: openAt, size: found.size}
 }
 
 // shared detaches a read from the viewer who happened to ask first: others may
@@ -138,14 +162,12 @@ type nopCloser struct{ *bytes.Reader }
 
 func (nopCloser) Close() error { return nil }
 
-// stream reads a large object from the store, from wherever it was last sought.
+// stream reads a large object from wherever it was last sought, for one answer.
 type stream struct {
-	ctx   context.Context // of the one request it serves
-	store Store
-	key   string
-	size  int64
-	off   int64
-	r     io.ReadCloser
+	openAt func(off int64) (io.ReadCloser, error)
+	size   int64
+	off    int64
+	r      io.ReadCloser
 }
 
 func (s *stream) Read(p []byte) (int, error) {
@@ -153,7 +175,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if s.r == nil {
-		r, err := s.store.GetRange(s.ctx, s.key, s.off, s.size-s.off)
+		r, err := s.openAt(s.off)
 		if err != nil {
 			return 0, err
 		}

@@ -7,8 +7,14 @@
 //	accounts/<account>/media/<media>/g<generation>/upload/                 while it arrives: upload.json, <from>-<to>
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/<rendition>/ init.mp4, <n>.m4s, index.m3u8
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/             poster.jpg, storyboard.jpg, storyboard.vtt
+//	accounts/<account>/media/<media>/g<generation>/a<attempt>/source/      index.jit: see below
 //	accounts/<account>/media/<media>/g<generation>/p<publication>/         multivariant.m3u8
 //	pointers/<media>.json                                                  see Pointer
+//
+// An index.jit (package jit) says how to serve the generation's source as HLS. The
+// playlists of such a publication name <track>/index.m3u8, init.mp4 and <n>.m4s
+// beside the index; no objects lie there: the player's origin makes them on demand
+// from the index and byte ranges of the source.
 //
 // Keys are made by the server alone and never hold text from users. Everything
 // but the pointer is written once and never changed. A key is never another

@@ -35,6 +35,14 @@ func OutputPrefix(account, media string, generation int, attempt string) string 
 	return GenerationPrefix(account, media, generation) + "a" + attempt + "/"
 }
 
+// SourceFolder is the folder under an OutputPrefix in which a source is served as
+// it is, with a trailing slash: SourceIndex lies in it, and its tracks 0, 1 and so
+// on seem to.
+const SourceFolder = "source/"
+
+// SourceIndex is the name of a source's index in its SourceFolder.
+const SourceIndex = "index.jit"
+
 // PublicationKey names the immutable multivariant playlist of a publication.
 func PublicationKey(account, media string, generation, publication int) string {
 	return fmt.Sprintf("%sp%d/multivariant.m3u8", GenerationPrefix(account, media, generation), publication)
