@@ -17,6 +17,7 @@ import (
 type answer struct {
 	http.ResponseWriter
 	method   string
+	upload   string // id of the upload, which is its media's
 	maxBytes int64
 	refused  int // status, 0 when not refused
 	text     bytes.Buffer
@@ -35,6 +36,10 @@ func (a *answer) WriteHeader(status int) {
 		a.Header().Del("Content-Length")
 		a.Header().Del("Content-Type")
 		return
+	}
+	if a.method == http.MethodHead {
+		// A client that resumes learns again which media its upload becomes.
+		a.Header().Set(MediaIDHeader, a.upload)
 	}
 	a.ResponseWriter.WriteHeader(status)
 }

@@ -85,11 +85,7 @@ func (s *Service) Register(e *echo.Echo) {
 
 func (s *Service) serve(c echo.Context) error {
 	r := c.Request()
-	w := &answer{ResponseWriter: c.Response(), method: r.Method, maxBytes: s.store.cfg.MaxBytes}
-	if r.Method == http.MethodHead {
-		// A client that resumes learns again which media its upload becomes.
-		c.Response().Header().Set(MediaIDHeader, strings.TrimPrefix(r.URL.Path, BasePath))
-	}
+	w := &answer{ResponseWriter: c.Response(), method: r.Method, upload: strings.TrimPrefix(r.URL.Path, BasePath), maxBytes: s.store.cfg.MaxBytes}
 	http.StripPrefix(strings.TrimSuffix(BasePath, "/"), s.tus).ServeHTTP(w, r)
 	return w.problem()
 }

@@ -127,7 +127,7 @@ func TestUploadTellsWhereTheMediaIs(t *testing.T) {
 	sum := sha256.Sum256(data)
 	for _, want := range []string{
 		hex.EncodeToString(sum[:]), m.ID, "http://video.example.test/watch/" + m.ID,
-		`<vitascope-player media-id="` + m.ID + `">`, "http://video.example.test/#/media/" + m.ID,
+		`<vitascope-player media-id="` + m.ID + `" aspect="16/9">`, "http://video.example.test/#/media/" + m.ID,
 	} {
 		require.Contains(t, r.out.String(), want)
 	}
