@@ -68,6 +68,9 @@ func New(cfg Config, version string, log *slog.Logger) (*App, error) {
 	if a.keys, err = auth.NewKeys(a.secret); err != nil {
 		return nil, err
 	}
+	if err := prepareTemp(a.tempDir(), time.Now()); err != nil {
+		return nil, err
+	}
 	return a, a.prepareEngines()
 }
 

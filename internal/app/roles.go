@@ -96,14 +96,14 @@ func (a *App) addJobs(p *process, c *clients) error {
 		return err
 	}
 	if a.cfg.Has(RoleTranscode) {
-		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: filepath.Join(a.cfg.Data, "tmp")}
+		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: a.tempDir()}
 		if _, err := transcode.New(tc, c.catalog, c.blobs, client, a.log); err != nil {
 			return err
 		}
 	}
 	if a.cfg.Has(RoleIngest) {
 		ic := ingest.DefaultConfig()
-		ic.TempDir = filepath.Join(a.cfg.Data, "tmp", "uploads")
+		ic.TempDir = filepath.Join(a.tempDir(), "uploads")
 		ic.SharedLocks = c.catalog.Postgres() != nil
 		svc, err := ingest.New(ic, c.catalog, c.blobs, client, a.log)
 		if err != nil {
