@@ -6,6 +6,6 @@ cd "$(dirname "$0")/../.."
 deploy/cluster/install.sh
 go build -o bin/cluster ./deploy/cluster
 exec bin/cluster run -- bash -euc '
-  go test -count=1 -tags cluster ./deploy/cluster ./internal/catalog ./internal/jobs
+  go test -count=1 -tags cluster ./deploy/cluster ./internal/blob ./internal/catalog ./internal/jobs
   npm run --silent test:cluster -w e2e
 '

@@ -1,28 +1,72 @@
-//go:build cluster
-
-package main
+package blob_test
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vitascope/vitascope/deploy/engines"
 	"github.com/vitascope/vitascope/internal/blob"
 )
 
-// openStore leads to a bucket of the test's own on the real S3 server.
+// server is the S3 server of the suite: the embedded one, or the real one that
+// TEST_S3_ENDPOINT names (make test-cluster does): one behaviour, two servers.
+var server = blob.Config{
+	Endpoint: os.Getenv("TEST_S3_ENDPOINT"), Region: "us-east-1",
+	AccessKey: os.Getenv("TEST_S3_ACCESS_KEY"), SecretKey: os.Getenv("TEST_S3_SECRET_KEY"),
+}
+
+func TestMain(m *testing.M) {
+	engines.MaybeRunChild()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	if server.Endpoint != "" {
+		return m.Run(), nil
+	}
+	dir, err := os.MkdirTemp("", "blob-test-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	cfg := engines.DefaultConfig(dir)
+	cfg.Kafka, cfg.ClickHouse = false, false
+	e, err := engines.New(cfg, bytes.Repeat([]byte("s"), 32), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return 1, err
+	}
+	at, err := e.Start(context.Background())
+	if err != nil {
+		return 1, err
+	}
+	server.Endpoint, server.AccessKey, server.SecretKey = at.S3Addr, at.S3AccessKey, at.S3SecretKey
+	code := m.Run()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return code, e.Stop(ctx)
+}
+
+// openStore leads to a bucket of the test's own.
 func openStore(t *testing.T, bucket string) *blob.Store {
 	t.Helper()
-	s, err := blob.Open(blob.Config{
-		Endpoint: os.Getenv("TEST_S3_ENDPOINT"), Region: "us-east-1", Bucket: bucket,
-		AccessKey: os.Getenv("TEST_S3_ACCESS_KEY"), SecretKey: os.Getenv("TEST_S3_SECRET_KEY"),
-	}, slog.New(slog.DiscardHandler))
+	cfg := server
+	cfg.Bucket = bucket
+	s, err := blob.Open(cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	return s
 }
