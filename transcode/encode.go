@@ -20,6 +20,17 @@ type EncodeArgs struct {
 	Generation int               `json:"generation" river:"unique"`
 	Pass       int               `json:"pass" river:"unique"`
 	Probe      child.ProbeResult `json:"probe"`
+	// Instant says that the source itself is publication 1, so that there is no
+	// hurry with the lowest rung.
+	Instant bool `json:"instant,omitempty"`
+}
+
+// publication is the one that the pass makes.
+func (a EncodeArgs) publication() int {
+	if a.Instant {
+		return sourcePublication + 1 + a.Pass
+	}
+	return 1 + a.Pass
 }
 
 // Kind names the job.
@@ -34,7 +45,7 @@ const encodeAttempts = 10
 func (s *Service) insertEncode(ctx context.Context, tx catalog.Tx, args EncodeArgs) error {
 	duration := time.Duration(args.Probe.DurationMS) * time.Millisecond
 	return s.jobs.InsertTx(ctx, tx, args, &river.InsertOpts{
-		Queue: jobs.QueueTranscode, MaxAttempts: encodeAttempts, Priority: priority(args.Pass, duration),
+		Queue: jobs.QueueTranscode, MaxAttempts: encodeAttempts, Priority: priority(args.publication(), duration),
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
 			rivertype.JobStateRetryable, rivertype.JobStateScheduled,
@@ -76,7 +87,7 @@ func (s *Service) encode(ctx context.Context, job *river.Job[EncodeArgs]) error 
 	if err != nil || m == nil {
 		return err
 	}
-	publication, final := args.Pass+1, args.Pass == len(specs)-1
+	publication, final := args.publication(), args.Pass == len(specs)-1
 	if m.Publication >= publication {
 		return s.publish(ctx, args, publication, final) // an earlier try came so far
 	}
@@ -125,10 +136,12 @@ func (s *Service) run(ctx context.Context, args EncodeArgs, spec *child.EncodeSp
 
 // discard removes what an attempt left that came to nothing. What remains after
 // a crash is removed with the media.
-func (s *Service) discard(ctx context.Context, u *uploader) {
+func (s *Service) discard(ctx context.Context, u *uploader) { s.removeAll(ctx, u.media.ID, u.prefix) }
+
+func (s *Service) removeAll(ctx context.Context, media, prefix string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureGrace)
 	defer cancel()
-	if err := s.store.RemovePrefix(ctx, u.prefix); err != nil {
-		s.log.WarnContext(ctx, "abandoned output stays behind", "media_id", u.media.ID, "err", err)
+	if err := s.store.RemovePrefix(ctx, prefix); err != nil {
+		s.log.WarnContext(ctx, "abandoned output stays behind", "media_id", media, "err", err)
 	}
 }

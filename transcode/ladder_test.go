@@ -71,7 +71,7 @@ func TestFrameRateIsNaturalAndAtMostSixty(t *testing.T) {
 func TestPlanMakesPlayableFirst(t *testing.T) {
 	t.Parallel()
 	video := &child.VideoStream{DisplayWidth: 1280, DisplayHeight: 720, FrameRate: child.Rational{Num: 30000, Den: 1001}}
-	plan := transcode.Plan(child.ProbeResult{DurationMS: 600_000, Video: video, Audio: []child.AudioStream{{}}})
+	plan := transcode.Plan(child.ProbeResult{DurationMS: 600_000, Video: video, Audio: []child.AudioStream{{}}}, false)
 	require.Len(t, plan, 2)
 	first, second := plan[0], plan[1]
 	require.Equal(t, "v360", first.Rungs[0].Name)
@@ -85,10 +85,36 @@ func TestPlanMakesPlayableFirst(t *testing.T) {
 	require.Equal(t, first.GOPFrames, second.GOPFrames)
 
 	video.DisplayWidth, video.DisplayHeight = 3840, 2160
-	large := transcode.Plan(child.ProbeResult{DurationMS: 1000, Video: video})
+	large := transcode.Plan(child.ProbeResult{DurationMS: 1000, Video: video}, false)
 	require.Len(t, large, 4, "each rung above 1080p is alone")
 	require.Len(t, large[1].Rungs, 3)
 	require.Equal(t, "v2160", large[3].Rungs[0].Name)
 
-	require.Len(t, transcode.Plan(child.ProbeResult{DurationMS: 1000, Audio: []child.AudioStream{{}}}), 1)
+	require.Len(t, transcode.Plan(child.ProbeResult{DurationMS: 1000, Audio: []child.AudioStream{{}}}, false), 1)
+}
+
+func TestPlanOfWhatPlaysAlreadyDecodesOnce(t *testing.T) {
+	t.Parallel()
+	video := &child.VideoStream{DisplayWidth: 1920, DisplayHeight: 1080, FrameRate: child.Rational{Num: 25, Den: 1}}
+	probe := child.ProbeResult{DurationMS: 60_000, Video: video, Audio: []child.AudioStream{{}}}
+	names := func(spec child.EncodeSpec) string {
+		var all []string
+		for _, r := range spec.Rungs {
+			all = append(all, r.Name)
+		}
+		return strings.Join(all, " ")
+	}
+	plan := transcode.Plan(probe, true)
+	require.Len(t, plan, 1)
+	require.Equal(t, "v1080 v720 v540 v360", names(plan[0]))
+	require.NotNil(t, plan[0].Audio)
+	require.NotNil(t, plan[0].Storyboard)
+	require.True(t, plan[0].Poster)
+
+	video.DisplayWidth, video.DisplayHeight = 3840, 2160
+	plan = transcode.Plan(probe, true)
+	require.Len(t, plan, 3, "each rung above 1080p is alone")
+	require.Equal(t, []string{"v1080 v720 v540 v360", "v1440", "v2160"}, []string{names(plan[0]), names(plan[1]), names(plan[2])})
+	require.Nil(t, plan[1].Audio)
+	require.Equal(t, plan[0].GOPFrames, plan[2].GOPFrames)
 }

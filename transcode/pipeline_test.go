@@ -29,7 +29,7 @@ func args(parts ...[]string) []string {
 
 func TestEverySourceBecomesPlayableHLS(t *testing.T) {
 	t.Parallel()
-	x264 := []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"}
+
 	for _, c := range []struct {
 		name    string
 		file    string

@@ -26,8 +26,9 @@ const (
 )
 
 // Plan divides the work on a source into passes, each one decoding: what makes it
-// playable comes first.
-func Plan(probe child.ProbeResult) []child.EncodeSpec {
+// playable comes first. When the source plays already, being instant, as many rungs
+// as fit share the first pass, which saves a decoding.
+func Plan(probe child.ProbeResult, instant bool) []child.EncodeSpec {
 	first := child.EncodeSpec{SegmentGOPs: segmentGOPs, Poster: true}
 	if len(probe.Audio) > 0 {
 		first.Audio = &child.AudioSpec{Name: audioName, BitrateBPS: audioBPS}
@@ -38,17 +39,20 @@ func Plan(probe child.ProbeResult) []child.EncodeSpec {
 	first.FrameRate = FrameRate(probe.Video.FrameRate)
 	first.GOPFrames = int(math.Round(gopSeconds * first.FrameRate.Float64()))
 	rungs := Ladder(probe.Video.DisplayWidth, probe.Video.DisplayHeight)
-	first.Rungs = rungs[:1]
 	first.Storyboard = storyboard(time.Duration(probe.DurationMS) * time.Millisecond)
-	if len(rungs) == 1 {
-		return []child.EncodeSpec{first}
+	shares := groups(rungs)
+	if !instant {
+		shares = append([][]child.Rung{rungs[:1]}, groups(rungs[1:])...)
 	}
-	plan := []child.EncodeSpec{first}
-	for _, group := range groups(rungs[1:]) {
-		slices.Reverse(group) // largest first, for the cascade of scales
-		plan = append(plan, child.EncodeSpec{
-			Rungs: group, FrameRate: first.FrameRate, GOPFrames: first.GOPFrames, SegmentGOPs: segmentGOPs,
-		})
+	var plan []child.EncodeSpec
+	for i, share := range shares {
+		slices.Reverse(share) // largest first, for the cascade of scales
+		spec := child.EncodeSpec{FrameRate: first.FrameRate, GOPFrames: first.GOPFrames, SegmentGOPs: segmentGOPs}
+		if i == 0 {
+			spec = first
+		}
+		spec.Rungs = share
+		plan = append(plan, spec)
 	}
 	return plan
 }
@@ -81,14 +85,15 @@ func storyboard(duration time.Duration) *child.StoryboardSpec {
 	}
 }
 
-// priority puts short clips before films, and what makes a media playable before
-// what completes it. River's highest priority is 1, its lowest 4.
-func priority(pass int, duration time.Duration) int {
+// priority puts short clips before films, and what makes a media playable,
+// publication 1, before what completes it. River's highest priority is 1, its
+// lowest 4.
+func priority(publication int, duration time.Duration) int {
 	p := 1
 	if duration > 10*time.Minute {
 		p++
 	}
-	if pass > 0 {
+	if publication > 1 {
 		p++
 		if duration > 2*time.Minute {
 			p++

@@ -12,6 +12,7 @@ import (
 	"github.com/Eyevinn/hls-m3u8/m3u8"
 
 	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/jit"
 	"github.com/vitascope/vitascope/transcode/child"
 )
 
@@ -114,6 +115,43 @@ func multivariant(renditions []catalog.Rendition, language string, uri func(cata
 	return encode(p)
 }
 
+// sourceMultivariant is the multivariant playlist of a source that is served as it
+// is. uri gives the playlist of a track, relative to this one.
+func sourceMultivariant(index *jit.Index, uri func(track int) string) []byte {
+	p := m3u8.NewMasterPlaylist()
+	p.SetVersion(playlistVersion)
+	p.SetIndependentSegments(true)
+	v := index.Variant()
+	params := m3u8.VariantParams{
+		Bandwidth: uint32(v.BandwidthBPS), AverageBandwidth: uint32(v.AverageBandwidthBPS), Codecs: v.Codecs,
+	}
+	if index.HasVideo() {
+		params.Resolution = fmt.Sprintf("%dx%d", v.Width, v.Height)
+		params.FrameRate, params.VideoRange, params.Captions = v.FrameRate, "SDR", "NONE"
+		names := map[string]int{}
+		for n, t := range index.Tracks() {
+			if t.Video {
+				continue
+			}
+			known := t.Language
+			if known == "und" {
+				known = ""
+			}
+			label := audioLabel(known)
+			if names[label]++; names[label] > 1 {
+				label = fmt.Sprintf("%s %d", label, names[label])
+			}
+			params.Audio = audioGroup
+			params.Alternatives = append(params.Alternatives, &m3u8.Alternative{
+				Type: "AUDIO", GroupId: audioGroup, Name: label, Language: known, Default: len(params.Alternatives) == 0,
+				Autoselect: true, Channels: &m3u8.Channels{Amount: t.Channels}, URI: uri(n),
+			})
+		}
+	}
+	p.Append(uri(0), nil, params)
+	return encode(p)
+}
+
 func encode(p *m3u8.MasterPlaylist) []byte {
 	p.SetVersion(playlistVersion) // appending may have moved it
 	p.SetWritePrecision(3)
@@ -136,7 +174,7 @@ func startFirst(videos []catalog.Rendition) []catalog.Rendition {
 	return append([]catalog.Rendition{first}, slices.Delete(sorted, start, start+1)...)
 }
 
-// audioLabel is what a player's menu shows for the only audio track.
+// audioLabel is what a player's menu shows for an audio track.
 func audioLabel(language string) string {
 	if language == "" {
 		return "Audio"

@@ -27,31 +27,51 @@ type probeWorker struct {
 // Timeout is River's limit for the job.
 func (w *probeWorker) Timeout(*river.Job[jobs.ProbeArgs]) time.Duration { return probeTimeout }
 
-// Work probes the source, records the facts and inserts the first encode job.
+// Work makes the source playable if it can be as it is, probes it, records the
+// facts and inserts the first encode job.
 func (w *probeWorker) Work(ctx context.Context, job *river.Job[jobs.ProbeArgs]) error {
 	s := w.service
-	return s.settle(ctx, job.JobRow, job.Args.MediaID, job.Args.Generation, s.probe(ctx, job.Args))
+	return s.settle(ctx, job.JobRow, job.Args.MediaID, job.Args.Generation, s.probe(ctx, job))
 }
 
 // unsettled are the states from which a media can still be probed.
 var unsettled = []catalog.MediaState{catalog.StateUploading, catalog.StateProbing, catalog.StateFailed}
 
-func (s *Service) probe(ctx context.Context, args jobs.ProbeArgs) error {
-	m, err := s.wanted(ctx, args.MediaID, args.Generation)
+func (s *Service) probe(ctx context.Context, job *river.Job[jobs.ProbeArgs]) error {
+	m, err := s.wanted(ctx, job.Args.MediaID, job.Args.Generation)
 	if err != nil || m == nil {
 		return err
 	}
-	if m.State == catalog.StatePlayable || m.State == catalog.StateReady {
+	switch m.State {
+	case catalog.StateReady:
 		return nil // a repeat: this has been done
+	case catalog.StatePlayable:
+		// Perhaps an earlier try showed the source and came no further.
+		if row, err := s.sourceRow(ctx, *m); row == nil || err != nil {
+			return err
+		}
+	default:
+		if err := s.db.Transition(ctx, s.db, m.ID, m.Generation, unsettled, catalog.StateProbing); err != nil {
+			return ignoreConflict(err)
+		}
 	}
-	err = s.db.Transition(ctx, s.db, m.ID, m.Generation, unsettled, catalog.StateProbing)
+	instant, err := s.instant(ctx, *m, attempt(job.ID, job.Attempt))
 	if err != nil {
 		return ignoreConflict(err)
 	}
+	found, err := s.look(ctx, m)
+	if err != nil {
+		return err
+	}
+	return s.probed(ctx, m, *found, instant)
+}
+
+// look has a child probe the source.
+func (s *Service) look(ctx context.Context, m *catalog.Media) (*child.ProbeResult, error) {
 	started := time.Now()
 	in, err := openSource(ctx, s.store, m.SourceKey)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer in.close()
 	var found *child.ProbeResult
@@ -60,18 +80,22 @@ func (s *Service) probe(ctx context.Context, args jobs.ProbeArgs) error {
 		return nil
 	}))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if found == nil {
-		return fmt.Errorf("%w: probe found nothing", child.ErrProtocol)
+		return nil, fmt.Errorf("%w: probe found nothing", child.ErrProtocol)
 	}
 	s.log.InfoContext(ctx, "source probed", "media_id", m.ID, "took_ms", time.Since(started).Milliseconds(),
 		"container", found.Container, "duration_ms", found.DurationMS)
-	return s.probed(ctx, m, *found)
+	return found, nil
 }
 
 // probed records the facts of a source and inserts the first encode job.
-func (s *Service) probed(ctx context.Context, m *catalog.Media, found child.ProbeResult) error {
+func (s *Service) probed(ctx context.Context, m *catalog.Media, found child.ProbeResult, instant bool) error {
+	state := catalog.StateProbing
+	if instant {
+		state = catalog.StatePlayable
+	}
 	set := []catalog.Set{
 		{Column: "duration_ms", Value: found.DurationMS},
 		{Column: "has_video", Value: found.Video != nil},
@@ -84,11 +108,11 @@ func (s *Service) probed(ctx context.Context, m *catalog.Media, found child.Prob
 			catalog.Set{Column: "frame_rate", Value: FrameRate(v.FrameRate).Float64()})
 	}
 	err := s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
-		err := s.db.Transition(ctx, tx, m.ID, m.Generation, []catalog.MediaState{catalog.StateProbing}, catalog.StateProbing, set...)
+		err := s.db.Transition(ctx, tx, m.ID, m.Generation, []catalog.MediaState{state}, state, set...)
 		if err != nil {
 			return err
 		}
-		return s.insertEncode(ctx, tx, EncodeArgs{MediaID: m.ID, Generation: m.Generation, Probe: found})
+		return s.insertEncode(ctx, tx, EncodeArgs{MediaID: m.ID, Generation: m.Generation, Probe: found, Instant: instant})
 	})
 	return ignoreConflict(err)
 }
@@ -149,6 +173,9 @@ func (s *Service) settle(ctx context.Context, job *rivertype.JobRow, media strin
 		return errors.Join(err, failErr) // tried again, if River has a try left
 	}
 	if isMedia {
+		if withdrawErr := s.withdraw(ctx, media, generation); withdrawErr != nil {
+			return errors.Join(err, withdrawErr)
+		}
 		return river.JobCancel(err)
 	}
 	return err

@@ -29,6 +29,11 @@ func (s *Service) record(ctx context.Context, u *uploader, n int, rows []catalog
 		if err := s.db.Publish(ctx, tx, u.media.ID, u.media.Generation, n, set...); err != nil {
 			return err
 		}
+		if first { // what was encoded takes the place of the source
+			if err := s.db.RemoveRendition(ctx, tx, u.media.ID, u.media.Generation, sourceName); err != nil {
+				return err
+			}
+		}
 		for i := range rows {
 			if err := s.db.PutRendition(ctx, tx, &rows[i]); err != nil {
 				return err
@@ -55,7 +60,11 @@ func (s *Service) publish(ctx context.Context, args EncodeArgs, n int, final boo
 		state = catalog.StateReady
 	}
 	if m.Publication == n { // a later one stays: a repeat has only the state to bring up
-		if err := s.writePublication(ctx, m, args, n, state); err != nil {
+		playlist, err := s.ladderPlaylist(ctx, m, args)
+		if err != nil {
+			return err
+		}
+		if err := s.writePublication(ctx, m, playlist, n, state); err != nil {
 			return err
 		}
 	}
@@ -75,7 +84,9 @@ func (s *Service) publish(ctx context.Context, args EncodeArgs, n int, final boo
 		if final {
 			return nil
 		}
-		return s.insertEncode(ctx, tx, EncodeArgs{MediaID: m.ID, Generation: m.Generation, Pass: args.Pass + 1, Probe: args.Probe})
+		next := args
+		next.Pass++
+		return s.insertEncode(ctx, tx, next)
 	})
 	if errors.Is(err, catalog.ErrConflict) {
 		return nil // failed, deleted or replaced meanwhile
@@ -83,20 +94,25 @@ func (s *Service) publish(ctx context.Context, args EncodeArgs, n int, final boo
 	return err
 }
 
-func (s *Service) writePublication(ctx context.Context, m catalog.Media, args EncodeArgs, n int, state catalog.MediaState) error {
+// ladderPlaylist is the multivariant playlist of what has been encoded.
+func (s *Service) ladderPlaylist(ctx context.Context, m catalog.Media, args EncodeArgs) ([]byte, error) {
 	rows, err := s.db.Renditions(ctx, s.db, m.ID, m.Generation)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return multivariant(rows, language(args.Probe), func(r catalog.Rendition) string {
+		return blob.Relative(m.AccountID, m.ID, playlistKey(r.OutputPrefix))
+	}), nil
+}
+
+// writePublication stores a playlist as publication n and points viewers to it.
+func (s *Service) writePublication(ctx context.Context, m catalog.Media, playlist []byte, n int, state catalog.MediaState) error {
 	relative := func(key string) string {
 		if key == "" {
 			return ""
 		}
 		return blob.Relative(m.AccountID, m.ID, key)
 	}
-	playlist := multivariant(rows, language(args.Probe), func(r catalog.Rendition) string {
-		return relative(playlistKey(r.OutputPrefix))
-	})
 	key := blob.PublicationKey(m.AccountID, m.ID, m.Generation, n)
 	if err := s.store.PutBytes(ctx, key, playlist, typePlaylist); err != nil {
 		return err
@@ -126,7 +142,7 @@ func language(p child.ProbeResult) string {
 // passes returns the plan's passes and this one's place in the media's progress:
 // work grows with the pixels that are encoded.
 func passes(args EncodeArgs) (specs []child.EncodeSpec, base, share float64, err error) {
-	specs = Plan(args.Probe)
+	specs = Plan(args.Probe, args.Instant)
 	if args.Pass < 0 || args.Pass >= len(specs) {
 		return nil, 0, 0, fmt.Errorf("encode has no pass %d of %d", args.Pass, len(specs))
 	}

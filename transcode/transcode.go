@@ -1,12 +1,21 @@
 // Package transcode turns uploaded sources into HLS: it probes a source, makes
 // its ladder and publishes what is made.
 //
-// Two kinds of job on River do the work. A probe job looks at the source and
-// records its facts, or fails the media with a reason. Encode jobs each decode
-// the source once: the first makes the lowest rung, the audio, the poster and the
-// storyboard, and its publication makes the media playable; the next makes the
-// other rungs up to 1080p, and each larger one has a job of its own. The last
-// publication makes the media ready. A media with one rung needs one job.
+// Two kinds of job on River do the work. A probe job first tries to make the source
+// playable as it is: H.264 and AAC in MP4 or MOV are indexed by a few range reads
+// (package jit), and publication 1 is the source itself, which the player's origin
+// cuts into segments on demand. Then a child probes the source, and its facts are
+// recorded or the media fails with a reason. That order saves some 0.2 s of the
+// child's probe, against 10 ms for indexing ten minutes; a source that the probe or
+// an encode refuses afterwards is withdrawn from viewers. Encode jobs each decode the source once. Where the source plays already, the first makes all rungs
+// up to 1080p, the audio, the poster and the storyboard in one pass; else it makes
+// the lowest rung of these, to be playable soon, and the next the others. Each
+// larger rung has a job of its own. The last publication makes the media ready.
+//
+// The source is in the first publication alone and the encoded rungs take its place:
+// its segments are cut at its own keyframes, after a short first one, and theirs
+// each 6 s, so that they would not be aligned (Apple's rule 8.22). Who began with it
+// goes on with it.
 //
 // Media is only ever decoded in vitascope-media, a child process: see package
 // child. Its segments go to the object store as they come, under a prefix of the

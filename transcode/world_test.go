@@ -64,11 +64,14 @@ func prepareWorld(t *testing.T) *world {
 // start runs a server's worth of queues until the test ends or stop is called.
 func (w *world) start(t *testing.T) {
 	t.Helper()
+	w.startQueues(t, map[string]int{jobs.QueueProbe: 2, jobs.QueueTranscode: 2})
+}
+
+// startQueues runs the given queues only.
+func (w *world) startQueues(t *testing.T, queues map[string]int) {
+	t.Helper()
 	var err error
-	w.jobs, err = jobs.New(w.db, jobs.Config{
-		Queues:    map[string]int{jobs.QueueProbe: 2, jobs.QueueTranscode: 2},
-		StopGrace: time.Second,
-	}, slog.New(slog.DiscardHandler))
+	w.jobs, err = jobs.New(w.db, jobs.Config{Queues: queues, StopGrace: time.Second}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	_, err = transcode.New(transcode.Config{MediaBinary: mediatest.Binary(t), TempDir: w.temp}, w.db, w.store, w.jobs, mediatest.Log(t))
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ type Rendition struct {
 
 	MediaID             string    `bun:"media_id,pk"`
 	Generation          int       `bun:"generation,pk"`
-	Name                string    `bun:"name,pk"` // "v720", "a0"
+	Name                string    `bun:"name,pk"` // "v720", "a0", or "source" while that is served as it is
 	Kind                string    `bun:"kind"`    // RenditionVideo or RenditionAudio
 	Codecs              string    `bun:"codecs"`  // RFC 6381
 	Width               int       `bun:"width"`
@@ -44,6 +44,16 @@ func (db *DB) PutRendition(ctx context.Context, idb bun.IDB, r *Rendition) error
 		Set("ready_at = EXCLUDED.ready_at").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("put rendition %s of media %s: %w", r.Name, r.MediaID, err)
+	}
+	return nil
+}
+
+// RemoveRendition forgets a rendition that no publication is made of any more.
+func (db *DB) RemoveRendition(ctx context.Context, idb bun.IDB, media string, generation int, name string) error {
+	_, err := idb.NewDelete().Model((*Rendition)(nil)).
+		Where("media_id = ? AND generation = ? AND name = ?", media, generation, name).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("remove rendition %s of media %s: %w", name, media, err)
 	}
 	return nil
 }

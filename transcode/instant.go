@@ -1,0 +1,211 @@
+package transcode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/vitascope/vitascope/internal/blob"
+	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/jit"
+)
+
+// sourceName is the catalog's rendition of a source that is served as it is. Its
+// row is there while the newest publication is made of it.
+const sourceName = "source"
+
+// sourcePublication is the publication that a source makes.
+const sourcePublication = 1
+
+// typeIndex is the content type of a source's index.
+const typeIndex = "application/octet-stream"
+
+// instant makes a media playable from its source as it is, if that can be served.
+// It reads sample tables only; whether the source decodes is found out afterwards.
+// A repeat finds what an earlier try recorded and goes on from there.
+func (s *Service) instant(ctx context.Context, m catalog.Media, attempt string) (bool, error) {
+	started := time.Now()
+	var index *jit.Index
+	var err error
+	if m.Publication == 0 {
+		if index, err = s.indexSource(ctx, m); index == nil || err != nil {
+			return false, err
+		}
+		if err := s.recordSource(ctx, m, index, attempt); err != nil {
+			return false, err
+		}
+	}
+	row, err := s.sourceRow(ctx, m)
+	if row == nil || err != nil {
+		return false, err
+	}
+	if index == nil {
+		if index, err = s.readIndex(ctx, row.OutputPrefix+blob.SourceIndex); err != nil {
+			return false, err
+		}
+	}
+	if err := s.showSource(ctx, m.ID, *row, index); err != nil {
+		return false, err
+	}
+	s.log.InfoContext(ctx, "source is served as it is", "media_id", m.ID, "codecs", row.Codecs,
+		"bandwidth_bps", row.BandwidthBPS, "took_ms", time.Since(started).Milliseconds())
+	return true, nil
+}
+
+// indexSource is nil when the source has to be encoded before it can be shown.
+func (s *Service) indexSource(ctx context.Context, m catalog.Media) (*jit.Index, error) {
+	if m.SourceKey != blob.SourceKey(m.AccountID, m.ID, m.Generation) {
+		s.log.WarnContext(ctx, "source lies where no player looks", "media_id", m.ID)
+		return nil, nil
+	}
+	info, err := s.store.Stat(ctx, m.SourceKey)
+	if err != nil {
+		return nil, err
+	}
+	index, err := jit.Build(ctx, &original{store: s.store, key: m.SourceKey, size: info.Size})
+	if no, ok := errors.AsType[*jit.Unservable](err); ok {
+		s.log.InfoContext(ctx, "source is not served as it is", "media_id", m.ID, "reason", string(no.Reason), "detail", no.Detail)
+		return nil, nil
+	}
+	return index, err
+}
+
+// recordSource stores the index and makes the source the media's first
+// publication, unless someone else did. Nothing is visible yet.
+func (s *Service) recordSource(ctx context.Context, m catalog.Media, index *jit.Index, attempt string) error {
+	folder := blob.OutputPrefix(m.AccountID, m.ID, m.Generation, attempt) + blob.SourceFolder
+	if err := s.store.PutBytes(ctx, folder+blob.SourceIndex, index.Encode(), typeIndex); err != nil {
+		return err
+	}
+	v, tracks := index.Variant(), index.Tracks()
+	row := catalog.Rendition{
+		MediaID: m.ID, Generation: m.Generation, Name: sourceName, Kind: catalog.RenditionAudio, Codecs: v.Codecs,
+		Width: v.Width, Height: v.Height, FrameRate: v.FrameRate,
+		BandwidthBPS: v.BandwidthBPS, AverageBandwidthBPS: v.AverageBandwidthBPS,
+		OutputPrefix: folder, SegmentCount: tracks[0].Segments,
+	}
+	if index.HasVideo() {
+		row.Kind = catalog.RenditionVideo
+	}
+	err := s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
+		err := s.db.Publish(ctx, tx, m.ID, m.Generation, sourcePublication,
+			catalog.Set{Column: "duration_ms", Value: index.Duration().Milliseconds()},
+			catalog.Set{Column: "has_video", Value: index.HasVideo()},
+			catalog.Set{Column: "has_audio", Value: slices.ContainsFunc(tracks, func(t jit.Track) bool { return !t.Video })},
+			catalog.Set{Column: "width", Value: v.Width}, catalog.Set{Column: "height", Value: v.Height},
+			catalog.Set{Column: "frame_rate", Value: v.FrameRate})
+		if err != nil {
+			return err
+		}
+		return s.db.PutRendition(ctx, tx, &row)
+	})
+	if errors.Is(err, catalog.ErrConflict) {
+		s.removeAll(ctx, m.ID, folder)
+		return nil
+	}
+	return err
+}
+
+// sourceRow is the source's rendition, nil when the newest publication is not
+// made of it.
+func (s *Service) sourceRow(ctx context.Context, m catalog.Media) (*catalog.Rendition, error) {
+	rows, err := s.db.Renditions(ctx, s.db, m.ID, m.Generation)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(rows, func(r catalog.Rendition) bool { return r.Name == sourceName })
+	if i < 0 {
+		return nil, nil
+	}
+	return &rows[i], nil
+}
+
+// showSource shows the recorded source to viewers. It may run again.
+func (s *Service) showSource(ctx context.Context, id string, row catalog.Rendition, index *jit.Index) error {
+	m, err := s.db.MediaByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if m.Publication == sourcePublication {
+		folder := blob.Relative(m.AccountID, m.ID, row.OutputPrefix)
+		playlist := sourceMultivariant(index, func(track int) string {
+			return playlistKey(folder + strconv.Itoa(track))
+		})
+		if err := s.writePublication(ctx, m, playlist, sourcePublication, catalog.StatePlayable); err != nil {
+			return err
+		}
+	}
+	var set []catalog.Set
+	if m.PlayableAt.IsZero() {
+		set = append(set, catalog.Set{Column: "playable_at", Value: time.Now().UTC()})
+	}
+	from := []catalog.MediaState{catalog.StateProbing, catalog.StatePlayable}
+	return s.db.Transition(ctx, s.db, m.ID, row.Generation, from, catalog.StatePlayable, set...)
+}
+
+func (s *Service) readIndex(ctx context.Context, key string) (*jit.Index, error) {
+	r, info, err := s.store.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	raw := make([]byte, info.Size)
+	if _, err := io.ReadFull(r, raw); err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	return jit.Decode(raw)
+}
+
+// withdraw takes a source that turned out to be bad from viewers. What has been
+// encoded from a source before it failed stays.
+func (s *Service) withdraw(ctx context.Context, media string, generation int) error {
+	row, err := s.sourceRow(ctx, catalog.Media{ID: media, Generation: generation})
+	if row == nil || err != nil {
+		return err
+	}
+	p, err := s.store.ReadPointer(ctx, media)
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case p.Generation != generation || p.Publication != sourcePublication:
+		return nil
+	}
+	s.log.InfoContext(ctx, "publication withdrawn", "media_id", media, "publication", p.Publication)
+	return s.store.Remove(ctx, blob.PointerKey(media))
+}
+
+// original is a source in the object store as a [jit.Source].
+type original struct {
+	store *blob.Store
+	key   string
+	size  int64
+}
+
+// Size is the source's size in bytes.
+func (o *original) Size() int64 { return o.size }
+
+// ReadAt reads one range.
+func (o *original) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if off >= o.size {
+		return 0, io.EOF
+	}
+	r, err := o.store.GetRange(ctx, o.key, off, int64(len(p)))
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	n, err := io.ReadFull(r, p)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return n, err
+}

@@ -1,0 +1,231 @@
+package transcode_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Eyevinn/hls-m3u8/m3u8"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vitascope/vitascope/internal/blob"
+	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/jobs"
+	"github.com/vitascope/vitascope/player"
+	"github.com/vitascope/vitascope/transcode/internal/mediatest"
+)
+
+var x264 = []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "50"}
+
+// viewers serves the world's publications as viewers get them: this package and
+// the player meet in objects, and here is where both ends are held together.
+func (w *world) viewers(t *testing.T, m catalog.Media) string {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	h, err := player.New(player.DefaultConfig(), w.store, nil, bytes.Repeat([]byte("k"), 32), log)
+	require.NoError(t, err)
+	e := httpx.New(nil, log)
+	h.Register(e)
+	server := httptest.NewServer(e)
+	t.Cleanup(server.Close)
+	return server.URL + "/hls/" + m.ID + "/multivariant.m3u8"
+}
+
+// frames decodes all of a stream, which must not give a warning, and counts it.
+func frames(t *testing.T, input, stream string) int {
+	t.Helper()
+	var words bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "ffprobe", "-v", "warning", "-select_streams", stream, "-count_frames",
+		"-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", input)
+	cmd.Stderr = &words
+	out, err := cmd.Output()
+	require.NoError(t, err, words.String())
+	require.Empty(t, words.String(), input)
+	first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n") // once more for the program
+	n, err := strconv.Atoi(first)
+	require.NoError(t, err)
+	return n
+}
+
+// multivariant is publication n as stored.
+func (w *world) multivariant(t *testing.T, m catalog.Media, n int) (*m3u8.MasterPlaylist, string) {
+	t.Helper()
+	r, _, err := w.store.Get(t.Context(), blob.PublicationKey(m.AccountID, m.ID, 1, n))
+	require.NoError(t, err)
+	defer r.Close()
+	raw, err := io.ReadAll(r)
+	require.NoError(t, err)
+	list, _, err := m3u8.DecodeFrom(bytes.NewReader(raw), true)
+	require.NoError(t, err)
+	return list.(*m3u8.MasterPlaylist), string(raw)
+}
+
+func TestASourceThatBrowsersPlayIsPlayableBeforeAnyEncode(t *testing.T) {
+	t.Parallel()
+	two := args(picture("854x480", "25", "9"), sound("9"), sound("9"), []string{"-map", "0:v", "-map", "1:a", "-map", "2:a",
+		"-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"}, x264, []string{"-bf", "2", "-c:a", "aac"})
+	for _, c := range []struct {
+		name, file string
+		args       []string
+		audio      int
+		rungs      int
+	}{
+		{"two languages, B-frames, index last", "a.mp4", two, 2, 2},
+		{"index first", "b.mp4", args(picture("320x180", "30000/1001", "4"), sound("4"), x264, []string{"-c:a", "aac", "-movflags", "+faststart"}), 1, 1},
+		{"MOV without sound", "c.mov", args(picture("320x180", "25", "4"), x264), 0, 1},
+		{"fragmented", "d.mp4", args(picture("320x180", "25", "5"), sound("5"), x264, []string{"-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"}), 1, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := prepareWorld(t)
+			w.startQueues(t, map[string]int{jobs.QueueProbe: 2})
+			file := mediatest.Generate(t, c.file, append([]string{}, c.args...)...)
+			m := w.upload(t, file)
+			m = w.await(t, m.ID, catalog.StatePlayable, 30*time.Second)
+			require.Equal(t, 1, m.Publication)
+			require.False(t, m.PlayableAt.IsZero())
+			require.Equal(t, c.audio > 0, m.HasAudio)
+			list, raw := w.multivariant(t, m, 1)
+			require.Len(t, list.Variants, 1)
+			require.Regexp(t, `^g1/a\d+/source/0/index\.m3u8$`, list.Variants[0].URI)
+			require.Equal(t, c.audio, strings.Count(raw, "TYPE=AUDIO"), raw)
+			if c.audio == 2 {
+				require.Contains(t, raw, `LANGUAGE="eng"`)
+				require.Contains(t, raw, `LANGUAGE="deu"`)
+			}
+			rows, err := w.db.Renditions(t.Context(), w.db, m.ID, 1)
+			require.NoError(t, err)
+			require.Len(t, rows, 1)
+			require.Equal(t, "source", rows[0].Name)
+
+			url := w.viewers(t, m)
+			require.Equal(t, frames(t, file, "v:0"), frames(t, url, "v:0"))
+			for track := range c.audio {
+				stream := fmt.Sprintf("a:%d", track)
+				require.InDelta(t, frames(t, file, stream), frames(t, url, stream), 1, "one frame of priming more")
+			}
+
+			// The ladder follows and takes the source's place, for new viewers.
+			require.Eventually(t, func() bool {
+				n, err := w.db.NewSelect().Table("river_job").Where("kind = 'encode'").Count(t.Context())
+				return err == nil && n == 1
+			}, 30*time.Second, 20*time.Millisecond)
+			w.stop()
+			w.start(t)
+			ready := w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+			require.Equal(t, 2, ready.Publication, "one pass makes the whole ladder")
+			require.NotEmpty(t, ready.PosterKey)
+			p := readHLS(t, w.hls(t, ready))
+			require.Len(t, p.video, c.rungs)
+			rows, err = w.db.Renditions(t.Context(), w.db, m.ID, 1)
+			require.NoError(t, err)
+			for _, r := range rows {
+				require.NotEqual(t, "source", r.Name)
+			}
+			old := strings.TrimSuffix(url, "multivariant.m3u8") + list.Variants[0].URI
+			require.Equal(t, frames(t, file, "v:0"), frames(t, old, "v:0"), "who began with the source can go on")
+		})
+	}
+}
+
+func TestSoundAloneIsPlayableBeforeAnyEncode(t *testing.T) {
+	t.Parallel()
+	w := prepareWorld(t)
+	w.startQueues(t, map[string]int{jobs.QueueProbe: 1})
+	file := mediatest.Generate(t, "a.m4a", args(sound("7"), []string{"-c:a", "aac"})...)
+	m := w.upload(t, file)
+	m = w.await(t, m.ID, catalog.StatePlayable, 30*time.Second)
+	require.False(t, m.HasVideo)
+	require.InDelta(t, frames(t, file, "a:0"), frames(t, w.viewers(t, m), "a:0"), 1, "one frame of priming more")
+}
+
+func TestASourceThatBrowsersDoNotPlayIsEncodedFirst(t *testing.T) {
+	t.Parallel()
+	w := prepareWorld(t)
+	w.startQueues(t, map[string]int{jobs.QueueProbe: 2})
+	turned := filepath.Join(t.TempDir(), "turned.mp4")
+	flat := mediatest.Generate(t, "flat.mp4", args(picture("320x180", "25", "2"), x264)...)
+	mediatest.FFmpeg(t, "-i", flat, "-c", "copy", "-metadata:s:v", "rotate=90", turned)
+	for _, file := range []string{
+		turned,
+		mediatest.Generate(t, "a.mp4", args(picture("320x180", "25", "2"), []string{"-c:v", "mpeg4"})...),
+		mediatest.Generate(t, "b.mkv", args(picture("320x180", "25", "2"), x264)...),
+	} {
+		m := w.upload(t, file)
+		require.Eventually(t, func() bool { // the job about it waits for a worker
+			n, err := w.db.NewSelect().Table("river_job").Where("kind = 'encode'").
+				Where("json_extract(args, '$.media_id') = ?", m.ID).Count(t.Context())
+			return err == nil && n == 1
+		}, 30*time.Second, 20*time.Millisecond)
+		m, err := w.db.MediaByID(t.Context(), m.ID)
+		require.NoError(t, err)
+		require.Equal(t, catalog.StateProbing, m.State)
+		require.Zero(t, m.Publication)
+		_, err = w.store.ReadPointer(t.Context(), m.ID)
+		require.ErrorIs(t, err, blob.ErrNotFound)
+	}
+}
+
+func TestASourceThatDoesNotDecodeIsWithdrawn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	whole, err := os.ReadFile(mediatest.Generate(t, "a.mp4", args(picture("320x180", "25", "4"), x264)...))
+	require.NoError(t, err)
+	// The tables stay right, the pictures do not.
+	from := bytes.Index(whole, []byte("mdat")) + 4
+	to := bytes.Index(whole, []byte("moov")) - 4
+	require.Greater(t, to, from)
+	for i := from; i < to; i++ {
+		whole[i] = byte(i * 131)
+	}
+	bad := filepath.Join(t.TempDir(), "bad.mp4")
+	require.NoError(t, os.WriteFile(bad, whole, 0o600))
+	m := w.upload(t, bad)
+	require.Eventually(t, func() bool {
+		m, err = w.db.MediaByID(t.Context(), m.ID)
+		require.NoError(t, err)
+		if m.State != catalog.StateFailed {
+			return false
+		}
+		_, err := w.store.ReadPointer(t.Context(), m.ID)
+		return err != nil
+	}, 30*time.Second, 20*time.Millisecond)
+	require.False(t, m.FailureRetryable, m.FailureCode)
+	require.Equal(t, 1, m.Publication, "it was served until it was found to be bad")
+	_, err = w.store.ReadPointer(t.Context(), m.ID)
+	require.ErrorIs(t, err, blob.ErrNotFound)
+}
+
+func TestAProbeThatEndedAfterTheSourceWasShownGoesOn(t *testing.T) {
+	t.Parallel()
+	w := prepareWorld(t)
+	w.startQueues(t, map[string]int{jobs.QueueProbe: 1})
+	m := w.upload(t, mediatest.Generate(t, "a.mp4", args(picture("320x180", "25", "2"), x264)...))
+	encodes := func() int64 {
+		n, err := w.db.NewSelect().Table("river_job").Where("kind = 'encode'").Count(t.Context())
+		require.NoError(t, err)
+		return n
+	}
+	require.Eventually(t, func() bool { return encodes() == 1 }, 30*time.Second, 20*time.Millisecond)
+	before := w.objects(t, m)
+	// As a process that was killed at that moment leaves it.
+	_, err := w.db.NewDelete().Table("river_job").Where("kind = 'encode'").Exec(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, w.jobs.Insert(t.Context(), jobs.ProbeArgs{MediaID: m.ID, Generation: 1}, nil))
+	require.Eventually(t, func() bool { return encodes() == 1 }, 30*time.Second, 20*time.Millisecond)
+	require.Equal(t, before, w.objects(t, m), "the same publication")
+	w.stop()
+	w.start(t)
+	m = w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+	require.Equal(t, 2, m.Publication)
+}
