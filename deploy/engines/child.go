@@ -19,7 +19,7 @@ import (
 
 	"github.com/vitascope/vitascope/deploy/engines/internal/chdb"
 	"github.com/vitascope/vitascope/deploy/engines/internal/chhttp"
-	"github.com/vitascope/vitascope/deploy/engines/internal/landlock"
+	"github.com/vitascope/vitascope/internal/landlock"
 )
 
 // The child is started as `vitascope __clickhouse confine`, confines itself

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/vitascope/vitascope/deploy/engines/internal/landlock"
+	"github.com/vitascope/vitascope/internal/landlock"
 )
 
 func (e *Engines) clickHouseConfig() ClickHouseConfig {

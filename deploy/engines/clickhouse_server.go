@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/vitascope/vitascope/deploy/engines/internal/landlock"
+	"github.com/vitascope/vitascope/internal/landlock"
 )
 
 // ClickHouseConfig describes one ClickHouse server of its own, for

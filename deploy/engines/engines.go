@@ -10,7 +10,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/vitascope/vitascope/deploy/engines/internal/landlock"
+	"github.com/vitascope/vitascope/internal/landlock"
 )
 
 // s3Region is what clients sign for; versitygw accepts any one name.
