@@ -54,6 +54,9 @@ type Config struct {
 	// TempDir holds the job folders, each at most some 100 MB. Empty means the
 	// system's.
 	TempDir string
+	// InsecureMedia lets media be decoded even where a layer of the sandbox is
+	// missing, with those that there are. See CheckSandbox.
+	InsecureMedia bool
 }
 
 // Service works probe and encode jobs.
@@ -63,6 +66,8 @@ type Service struct {
 	jobs   *jobs.Client
 	runner *child.Runner
 	log    *slog.Logger
+
+	insecure bool // Config.InsecureMedia
 }
 
 // New makes a Service and registers its workers with client, which must not run
@@ -72,11 +77,11 @@ func New(cfg Config, db *catalog.DB, store *blob.Store, client *jobs.Client, log
 	if err != nil {
 		return nil, err
 	}
-	runner, err := child.NewRunner(binary, cfg.TempDir, log)
+	runner, err := child.NewRunner(child.Config{Binary: binary, Temp: cfg.TempDir, Insecure: cfg.InsecureMedia}, log)
 	if err != nil {
 		return nil, fmt.Errorf("transcode: %w", err)
 	}
-	s := &Service{db: db, store: store, jobs: client, runner: runner, log: log}
+	s := &Service{db: db, store: store, jobs: client, runner: runner, log: log, insecure: cfg.InsecureMedia}
 	jobs.AddWorker(client, &probeWorker{service: s})
 	jobs.AddWorker(client, &encodeWorker{service: s})
 	return s, nil

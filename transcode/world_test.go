@@ -73,7 +73,7 @@ func (w *world) startQueues(t *testing.T, queues map[string]int) {
 	var err error
 	w.jobs, err = jobs.New(w.db, jobs.Config{Queues: queues, StopGrace: time.Second}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	_, err = transcode.New(transcode.Config{MediaBinary: mediatest.Binary(t), TempDir: w.temp}, w.db, w.store, w.jobs, mediatest.Log(t))
+	_, err = transcode.New(transcode.Config{MediaBinary: mediatest.Binary(t), TempDir: w.temp, InsecureMedia: mediatest.Insecure(t)}, w.db, w.store, w.jobs, mediatest.Log(t))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

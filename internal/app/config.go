@@ -62,6 +62,7 @@ type Config struct {
 	TranscodeWorkers int    // encodes at once in this process
 
 	InsecureEngines bool // start the embedded ClickHouse even where the kernel has no Landlock
+	InsecureMedia   bool // decode media even where a layer of its sandbox is missing, see doctor
 
 	MetricsListen string        // host:port of Prometheus metrics; empty: not served
 	LogLevel      string        // debug, info, warn, error
@@ -116,6 +117,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.MediaBinary, "media-binary", c.MediaBinary, "vitascope-media (default: beside this program, then PATH)")
 	fs.IntVar(&c.TranscodeWorkers, "transcode-workers", c.TranscodeWorkers, "encodes at once in this process")
 	fs.BoolVar(&c.InsecureEngines, "insecure-engines", c.InsecureEngines, "start the embedded ClickHouse even where the kernel has no Landlock")
+	fs.BoolVar(&c.InsecureMedia, "insecure-media", c.InsecureMedia, "decode media even where the kernel lacks a layer of its sandbox (namespaces, Landlock, seccomp)")
 	fs.StringVar(&c.MetricsListen, "metrics-listen", c.MetricsListen, "address of Prometheus metrics at /metrics, host:port (default: not served)")
 	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")

@@ -29,8 +29,7 @@ func Examine(ctx context.Context, cfg Config) []Finding {
 	add("data folder "+cfg.Data+" can be written", "Choose another with --data, or mend its owner and rights.", tryWrite(cfg.Data))
 	need := cfg.needs()
 	if cfg.Has(RoleTranscode) {
-		_, err := transcode.FindMediaBinary(cfg.MediaBinary)
-		add("vitascope-media is there", "Build it with “make build”, or name it with --media-binary.", err)
+		out = append(out, examineSandbox(ctx, cfg)...)
 	}
 	if need.clickhouse && cfg.ClickHouseURL == "" {
 		_, err := engines.FindLibrary(cfg.ClickHouseLibrary)
@@ -38,6 +37,19 @@ func Examine(ctx context.Context, cfg Config) []Finding {
 		add("the kernel can confine the ClickHouse engine (Landlock)", "Use a Linux 5.13 or newer with Landlock, a ClickHouse server (--clickhouse-url), or accept the risk with --insecure-engines.", canConfine())
 	}
 	return append(out, examineStores(ctx, cfg)...)
+}
+
+// examineSandbox lets a media child try to break out: a line per layer and attempt.
+func examineSandbox(ctx context.Context, cfg Config) []Finding {
+	test, err := transcode.TrySandbox(ctx, transcode.Config{MediaBinary: cfg.MediaBinary}, slog.New(slog.DiscardHandler))
+	out := []Finding{{"vitascope-media is there and starts", err, "Build it with “make build”, or name it with --media-binary."}}
+	if err != nil {
+		return out
+	}
+	for _, f := range test.Findings {
+		out = append(out, Finding(f))
+	}
+	return out
 }
 
 // examineStores asks every store that is given by address.

@@ -69,7 +69,8 @@ func (a *App) build(ctx context.Context, c *clients) (*process, error) {
 	if c.events != nil {
 		p.producer = c.events.Producer()
 	}
-	for _, add := range []func(*process, *clients) error{a.addJobs, a.addPlayer, a.addCollect, a.addSink, a.addMetrics} {
+	addJobs := func(p *process, c *clients) error { return a.addJobs(ctx, p, c) }
+	for _, add := range []func(*process, *clients) error{addJobs, a.addPlayer, a.addCollect, a.addSink, a.addMetrics} {
 		if err := add(p, c); err != nil {
 			return nil, err
 		}
@@ -79,7 +80,7 @@ func (a *App) build(ctx context.Context, c *clients) (*process, error) {
 
 // addJobs builds what inserts or works jobs: ingest, the API and transcode share
 // one client.
-func (a *App) addJobs(p *process, c *clients) error {
+func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 	if !a.cfg.Has(RoleIngest) && !a.cfg.Has(RoleAPI) && !a.cfg.Has(RoleTranscode) {
 		return nil
 	}
@@ -96,8 +97,12 @@ func (a *App) addJobs(p *process, c *clients) error {
 		return err
 	}
 	if a.cfg.Has(RoleTranscode) {
-		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: a.tempDir()}
-		if _, err := transcode.New(tc, c.catalog, c.blobs, client, a.log); err != nil {
+		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: a.tempDir(), InsecureMedia: a.cfg.InsecureMedia}
+		svc, err := transcode.New(tc, c.catalog, c.blobs, client, a.log)
+		if err != nil {
+			return err
+		}
+		if err := svc.CheckSandbox(ctx); err != nil {
 			return err
 		}
 	}

@@ -37,7 +37,7 @@ func (c *checker) event(e Event) error {
 		return fmt.Errorf("%w: event after the end", ErrProtocol)
 	}
 	set := 0
-	for _, is := range []bool{e.Probe != nil, e.Init != nil, e.Segment != nil, e.Image != nil, e.Progress != nil, e.Done != nil, e.Failed != nil} {
+	for _, is := range []bool{e.Probe != nil, e.Init != nil, e.Segment != nil, e.Image != nil, e.Progress != nil, e.Done != nil, e.Failed != nil, e.SelfTest != nil} {
 		if is {
 			set++
 		}
@@ -45,15 +45,14 @@ func (c *checker) event(e Event) error {
 	if set != 1 {
 		return fmt.Errorf("%w: %d events in a line", ErrProtocol, set)
 	}
-	c.over = e.Done != nil || e.Failed != nil || e.Probe != nil
-	encoding := c.op == OpEncode
+	c.over = e.ends()
 	switch {
 	case e.Failed != nil:
 		if !e.Failed.Code.known() {
 			return fmt.Errorf("%w: failure code %q", ErrProtocol, clip(string(e.Failed.Code)))
 		}
 		return nil
-	case (e.Probe != nil) == encoding:
+	case e.Probe != nil != (c.op == OpProbe), e.SelfTest != nil != (c.op == OpSelfTest):
 		return fmt.Errorf("%w: wrong event for %s", ErrProtocol, c.op)
 	case e.Init != nil:
 		return c.init(e.Init)

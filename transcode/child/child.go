@@ -5,14 +5,31 @@
 // as one JSON line on its standard input, reads the media over an inherited
 // socket (descriptor 3) on which the server answers byte ranges, writes its
 // results into its working directory and tells about them as JSON lines on its
-// standard output. It has an empty environment, no credentials, no network
-// client and no name of the media: a decoder that is taken over holds one file
-// and one empty folder.
+// standard output.
+//
+// A decoder that is taken over holds one file and one empty folder. The layers
+// around it, each of which suffices against most of what it could try:
+//
+//   - An empty environment, no descriptors but those above, death with the server.
+//   - Namespaces of its own for users, network (without an interface),
+//     processes, System V IPC and host name. Where the server is root the child
+//     is nobody on the machine too. The job folder is its root folder.
+//   - no_new_privs, and no capability.
+//   - Landlock: its folder, to read and write; nothing to execute; from Linux
+//     6.7 on no TCP, from 6.12 on no signal or abstract socket beyond it.
+//   - seccomp: the system calls of Go's runtime, glibc's threads and files. No
+//     process, socket, trace, mount, key or new executable memory.
+//   - Resource limits set before the job is sent, and memory in use watched.
+//
+// The second is made here, those after it by package confine in the child, once
+// its libraries are loaded and before anything else. Where one is missing no
+// child runs ([ErrNoSandbox]), unless [Config.Insecure] asks to go without.
+// [Runner.SelfTest] has a child try. Not prevented: a child sees
+// the clock and the machine's load, and may use up its limits.
 //
 // The server trusts nothing the child says: events are checked against the
 // job, files are opened through [os.Root], lines, files and the total output
-// are bounded, and resource limits are set before the job is sent, so that
-// none of the child's handling of media runs without them.
+// are bounded.
 //
 // [Session] is the other side of the same protocol, used by the child.
 // A Runner may be used by many goroutines at once; a Session belongs to the
@@ -23,8 +40,9 @@ import "time"
 
 // Operations a [Job] can name.
 const (
-	OpProbe  = "probe"
-	OpEncode = "encode"
+	OpProbe    = "probe"
+	OpEncode   = "encode"
+	OpSelfTest = "self_test"
 )
 
 // Job is what a child is started for: one operation on one input.
@@ -37,6 +55,8 @@ type Job struct {
 	Duration time.Duration `json:"duration_ns,omitempty"`
 	// Encode is required by OpEncode.
 	Encode *EncodeSpec `json:"encode,omitempty"`
+	// SelfTest is required by OpSelfTest.
+	SelfTest *SelfTestSpec `json:"self_test,omitempty"`
 }
 
 // Rational is a ratio of two whole numbers, such as a frame rate of 30000/1001.
@@ -164,6 +184,12 @@ type Event struct {
 	Progress *Progress    `json:"progress,omitempty"`
 	Done     *Done        `json:"done,omitempty"`
 	Failed   *Failed      `json:"failed,omitempty"`
+	SelfTest *Escape      `json:"self_test,omitempty"`
+}
+
+// ends tells whether a child has no more to say after e.
+func (e Event) ends() bool {
+	return e.Done != nil || e.Failed != nil || e.Probe != nil || e.SelfTest != nil
 }
 
 // Init announces a rendition's initialization segment.

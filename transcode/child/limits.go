@@ -17,6 +17,9 @@ type Limits struct {
 	// Memory bounds private writable memory in bytes (RLIMIT_DATA). It is not
 	// the address space: Go and glibc reserve far more of that than they use.
 	Memory int64
+	// Resident bounds memory in use, shared libraries included, in bytes. The
+	// server looks ten times a second.
+	Resident int64
 	// FileBytes bounds each file the child writes.
 	FileBytes int64
 	// OutputBytes bounds the sum of all files announced.
@@ -26,21 +29,23 @@ type Limits struct {
 }
 
 // LimitsFor is the budget of a job: for an encode 120 s of processor time and
-// 20 s more for each second of media, and 2 GiB of memory, of which some three
-// quarters become resident at 2160p; for a probe, whose work does not grow with the media, 20 s and 512 MiB. A probe may wait
-// for a minute on storage, as it may have to read the whole of a file without
-// a duration in its header.
+// 20 s more for each second of media, and 2 GiB of memory, of which 1.5 GiB may
+// be in use at once (2160p HDR takes up to 1.3); for a probe, whose work does
+// not grow with the media, 20 s and 512 MiB. A probe may wait for a minute on
+// storage, as it may have to read the whole of a file without a duration in its
+// header.
 func LimitsFor(job Job) Limits {
-	if job.Op == OpProbe {
+	if job.Op != OpEncode {
 		return Limits{
 			CPU: 20 * time.Second, Wall: time.Minute,
-			Memory: 512 << 20, FileBytes: 1 << 20, OutputBytes: 0, Descriptors: 32,
+			Memory: 512 << 20, Resident: 512 << 20, FileBytes: 1 << 20, OutputBytes: 0, Descriptors: 32,
 		}
 	}
 	return Limits{
 		CPU:         120*time.Second + 20*job.Duration,
 		Wall:        5*time.Minute + 30*job.Duration,
 		Memory:      2 << 30,
+		Resident:    3 << 29,
 		FileBytes:   256 << 20,
 		OutputBytes: 4<<30 + int64(job.Duration.Seconds())*(8<<20),
 		Descriptors: 64,
@@ -48,8 +53,8 @@ func LimitsFor(job Job) Limits {
 }
 
 // apply sets the limits on a running process, which has not yet been sent its
-// job. RLIMIT_NPROC is left alone: it counts a user's processes on the whole
-// machine, so it means nothing until children have a user of their own.
+// job. RLIMIT_NPROC is left alone: the child's filter of system calls lets it
+// make threads only, and memory bounds those.
 func (l Limits) apply(pid int) error {
 	cpu := uint64((l.CPU + time.Second - 1) / time.Second)
 	for _, limit := range []struct {

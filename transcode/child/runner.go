@@ -35,22 +35,37 @@ func (f HandlerFunc) Handle(ctx context.Context, e Event, file *os.File) error {
 	return f(ctx, e, file)
 }
 
-// Runner starts media children.
-type Runner struct {
-	binary string
-	temp   string
-	log    *slog.Logger
+// Config is what a Runner needs to know.
+type Config struct {
+	// Binary is the path of the vitascope-media program.
+	Binary string
+	// Temp is where job folders are made. Empty means the system's folder for such.
+	Temp string
+	// Insecure runs children with what layers of the sandbox there are. Without
+	// it no child runs where one is missing.
+	Insecure bool
 }
 
-// NewRunner makes a Runner for the vitascope-media program at binary. Job
-// folders are made in temp; empty means the system's folder for such.
-func NewRunner(binary, temp string, log *slog.Logger) (*Runner, error) {
+// Runner starts media children.
+type Runner struct {
+	binary   string
+	temp     string
+	insecure bool
+	log      *slog.Logger
+}
+
+// NewRunner makes a Runner. It does not try the sandbox: see SelfTest.
+func NewRunner(cfg Config, log *slog.Logger) (*Runner, error) {
+	binary, temp := cfg.Binary, cfg.Temp
 	info, err := os.Stat(binary)
 	if err != nil {
 		return nil, fmt.Errorf("media child: %w", err)
 	}
 	if info.IsDir() || info.Mode()&0o111 == 0 {
 		return nil, fmt.Errorf("media child: %s is not a program", binary)
+	}
+	if os.Geteuid() == 0 && info.Mode()&0o005 != 0o005 {
+		return nil, fmt.Errorf("media child: %s must be readable and executable for all, as root starts it as nobody", binary)
 	}
 	// Absolute, as the working directory of a server may change.
 	if binary, err = filepath.Abs(binary); err != nil {
@@ -67,7 +82,7 @@ func NewRunner(binary, temp string, log *slog.Logger) (*Runner, error) {
 	if err := unix.CloseRange(InputDescriptor, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		log.Debug("inherited descriptors stay open in media children", "err", err)
 	}
-	return &Runner{binary: binary, temp: temp, log: log}, nil
+	return &Runner{binary: binary, temp: temp, insecure: cfg.Insecure, log: log}, nil
 }
 
 // Run starts a child for one job, feeds it the input, hands its events to h
@@ -80,10 +95,16 @@ func (r *Runner) Run(ctx context.Context, job Job, in Input, h Handler) error {
 
 // RunLimited is Run with limits of the caller's choice.
 func (r *Runner) RunLimited(ctx context.Context, job Job, limits Limits, in Input, h Handler) error {
+	_, err := r.runLimited(ctx, job, limits, in, h)
+	return err
+}
+
+// runLimited also returns why the child had no namespaces, nil if it had.
+func (r *Runner) runLimited(ctx context.Context, job Job, limits Limits, in Input, h Handler) (shared, err error) {
 	job.InputSize = in.Size()
 	folder, err := os.MkdirTemp(r.temp, "vitascope-media-")
 	if err != nil {
-		return fmt.Errorf("make job folder: %w", err)
+		return nil, fmt.Errorf("make job folder: %w", err)
 	}
 	defer func() {
 		if err := os.RemoveAll(folder); err != nil {
@@ -92,9 +113,9 @@ func (r *Runner) RunLimited(ctx context.Context, job Job, limits Limits, in Inpu
 	}()
 	p, err := r.start(folder, limits)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return p.run(ctx, job, in, h)
+	return p.shared, p.run(ctx, job, in, h)
 }
 
 // process is a running child and the pipes to it.
@@ -106,44 +127,49 @@ type process struct {
 	input  *os.File
 	root   *os.Root
 	errors *tail
+	shared error // why it has no namespaces of its own; nil if it has
 	log    *slog.Logger
 }
 
+// start starts a child, without namespaces only where there are none and the
+// runner is insecure.
 func (r *Runner) start(folder string, limits Limits) (*process, error) {
+	p, err := r.startIsolated(folder, limits, true)
+	if err == nil || !r.insecure || !errors.Is(err, ErrNoSandbox) {
+		return p, err
+	}
+	shared := err
+	if p, err = r.startIsolated(folder, limits, false); err != nil {
+		return nil, err
+	}
+	p.shared = shared
+	return p, nil
+}
+
+func (r *Runner) startIsolated(folder string, limits Limits, isolated bool) (*process, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, fmt.Errorf("open job folder: %w", err)
 	}
 	p := &process{limits: limits, root: root, errors: &tail{}, log: r.log}
-	if err := p.spawn(r.binary, folder); err != nil {
+	if err := p.spawn(r, isolated); err != nil {
 		_ = root.Close()
+		if isolated && isNamespaceError(err) {
+			err = fmt.Errorf("%w: namespaces: %w", ErrNoSandbox, err)
+		}
 		return nil, fmt.Errorf("start media child: %w", err)
 	}
 	return p, nil
 }
 
-func (p *process) spawn(binary, folder string) error {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// spawn starts the child and limits it before it can be sent its job.
+func (p *process) spawn(r *Runner, isolated bool) error {
+	theirs, err := p.connect()
 	if err != nil {
 		return err
 	}
-	theirs := os.NewFile(uintptr(pair[1]), "input")
 	defer theirs.Close()
-	// Non-blocking, so that closing the file ends a read or write on it.
-	if err := unix.SetNonblock(pair[0], true); err != nil {
-		_ = unix.Close(pair[0])
-		return err
-	}
-	p.input = os.NewFile(uintptr(pair[0]), "input")
-	p.cmd = command(binary, folder, theirs)
-	p.cmd.Stderr = p.errors
-	p.cmd.WaitDelay = 5 * time.Second
-	if p.stdin, err = p.cmd.StdinPipe(); err == nil {
-		if p.stdout, err = p.cmd.StdoutPipe(); err == nil {
-			err = p.cmd.Start()
-		}
-	}
-	if err != nil {
+	if err := p.exec(r, theirs, isolated); err != nil {
 		_ = p.input.Close()
 		return err
 	}
@@ -157,7 +183,57 @@ func (p *process) spawn(binary, folder string) error {
 	return nil
 }
 
-var errWall = errors.New("wall clock limit")
+// connect makes the input socket and returns the child's end.
+func (p *process) connect() (*os.File, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "input")
+	// Non-blocking, so that closing the file ends a read or write on it.
+	if err := unix.SetNonblock(pair[0], true); err != nil {
+		_ = unix.Close(pair[0])
+		return nil, errors.Join(err, theirs.Close())
+	}
+	p.input = os.NewFile(uintptr(pair[0]), "input")
+	return theirs, nil
+}
+
+func (p *process) exec(r *Runner, input *os.File, isolated bool) error {
+	binary, err := os.Open(r.binary)
+	if err != nil {
+		return err
+	}
+	defer binary.Close()
+	folder, err := p.root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	if err := own(folder, isolated); err != nil {
+		return err
+	}
+	argument := ArgConfined
+	if r.insecure {
+		argument = ArgInsecure
+	}
+	p.cmd = command(binary, input, folder, isolated, argument)
+	p.cmd.Stderr = p.errors
+	p.cmd.WaitDelay = 5 * time.Second
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	if p.stdout, err = p.cmd.StdoutPipe(); err != nil {
+		return err
+	}
+	return p.cmd.Start()
+}
+
+// Causes for which the server ends a child that has used more than it may.
+var (
+	errWall     = errors.New("wall clock limit")
+	errResident = errors.New("memory limit")
+)
 
 func (p *process) run(ctx context.Context, job Job, in Input, h Handler) error {
 	defer p.root.Close()
@@ -170,6 +246,10 @@ func (p *process) run(ctx context.Context, job Job, in Input, h Handler) error {
 	defer stop()
 
 	var work sync.WaitGroup
+	ended := make(chan struct{})
+	work.Go(func() {
+		watchResident(p.cmd.Process.Pid, p.limits.Resident, ended, func(int64) { cancel(errResident) })
+	})
 	work.Go(func() {
 		if err := serveInput(ctx, p.input, in); err != nil {
 			cancel(err)
@@ -181,6 +261,7 @@ func (p *process) run(ctx context.Context, job Job, in Input, h Handler) error {
 	}
 	_ = p.stdin.Close()
 	waitErr := p.cmd.Wait()
+	close(ended)
 	_ = p.input.Close()
 	work.Wait()
 	p.logEnd(ctx, job, waitErr, time.Since(started))
@@ -188,6 +269,8 @@ func (p *process) run(ctx context.Context, job Job, in Input, h Handler) error {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errWall):
 		return Refuse(LimitExceeded, "wall clock limit of %s", p.limits.Wall)
+	case errors.Is(cause, errResident):
+		return Refuse(LimitExceeded, "more than %d bytes of memory", p.limits.Resident)
 	case cause != nil:
 		return cause
 	}
@@ -209,21 +292,23 @@ func (p *process) verdict(outcome *Event, waitErr error) error {
 	case state.UserTime()+state.SystemTime() >= p.limits.CPU-time.Second,
 		status.Signaled() && (status.Signal() == syscall.SIGXCPU || status.Signal() == syscall.SIGXFSZ),
 		strings.Contains(words, "SIGXCPU"), strings.Contains(words, "SIGXFSZ"),
-		saysOutOfMemory(words):
+		saysTooMuch(words):
 		return Refuse(LimitExceeded, "media child ended: %s", state)
 	case status.Signaled() && status.Signal() == syscall.SIGKILL:
 		// Not ours: the kernel, short of memory, or an operator.
 		return fmt.Errorf("media child was killed from outside: %s", state)
+	case strings.Contains(words, "cannot be confined: "):
+		return fmt.Errorf("%w: %s", ErrNoSandbox, clip(words))
 	case status.Exited() && status.ExitStatus() == 1:
 		return fmt.Errorf("media child failed: %s", clip(words)) // in its own words
 	}
 	return Refuse(DecoderCrashed, "media child ended: %s", state)
 }
 
-// saysOutOfMemory recognises the words in which Go, FFmpeg and x264 tell that
-// memory was refused to them.
-func saysOutOfMemory(words string) bool {
-	for _, s := range []string{"out of memory", "annot allocate memory", "malloc of size", "pthread_create failed"} {
+// saysTooMuch recognises the words in which Go, FFmpeg and x264 tell that memory
+// was refused to them, or the growth of a file.
+func saysTooMuch(words string) bool {
+	for _, s := range []string{"out of memory", "annot allocate memory", "malloc of size", "pthread_create failed", "File too large", "file too large"} {
 		if strings.Contains(words, s) {
 			return true
 		}
@@ -272,7 +357,7 @@ func (p *process) converse(ctx context.Context, job Job, h Handler) (*Event, err
 		if err := check.event(e); err != nil {
 			return nil, err
 		}
-		if e.Done != nil || e.Failed != nil || e.Probe != nil {
+		if e.ends() {
 			outcome = &e
 		}
 		if err := p.handle(ctx, e, h); err != nil {

@@ -1,6 +1,7 @@
 package child_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitascope/vitascope/transcode/child"
+	"github.com/vitascope/vitascope/transcode/internal/mediatest"
 )
 
 // bytesInput is an input in memory.
@@ -38,15 +40,17 @@ type result struct {
 }
 
 // run runs a shell script as the media child. It gets the path of a file for
-// notes as NOTES and has read the job before it starts.
+// notes as NOTES, its process id outside its namespace as OUTSIDE, and has read
+// the job before it starts. A script is not confined as the program is, but it
+// has the namespaces, in which it is process 1 and deaf to signals but those
+// that the kernel forces on it. To be killed it writes OUTSIDE into NOTES.kill.
 func run(t *testing.T, ctx context.Context, job child.Job, limits child.Limits, script string) (result, string) {
 	t.Helper()
-	notes := filepath.Join(t.TempDir(), "notes")
-	binary := filepath.Join(t.TempDir(), "child")
-	content := "#!/bin/sh\nNOTES='" + notes + "'\nread job\n" + script + "\n"
-	require.NoError(t, os.WriteFile(binary, []byte(content), 0o700))
+	notes := filepath.Join(openDir(t), "notes")
+	binary := writeScript(t, "NOTES='"+notes+"'\nread -r OUTSIDE rest < /proc/self/stat\nread job\n"+script+"\n")
 	r := result{temp: t.TempDir()}
-	runner, err := child.NewRunner(binary, r.temp, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	defer killer(notes + ".kill")()
+	runner, err := child.NewRunner(child.Config{Binary: binary, Temp: r.temp, Insecure: mediatest.Insecure(t)}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	require.NoError(t, err)
 	r.err = runner.RunLimited(ctx, job, limits, bytesInput("media"), child.HandlerFunc(func(_ context.Context, e child.Event, _ *os.File) error {
 		r.events = append(r.events, e)
@@ -60,6 +64,46 @@ func run(t *testing.T, ctx context.Context, job child.Job, limits child.Limits, 
 		require.NoError(t, err)
 	}
 	return r, string(noted)
+}
+
+// openDir is a folder that a child, who may be nobody, can write to.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "vitascope-child-test-") // t.TempDir is in a folder of its user's alone
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o777))
+	return dir
+}
+
+func writeScript(t *testing.T, script string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "child")
+	require.NoError(t, os.WriteFile(binary, []byte("#!/bin/sh\n"+script), 0o755))
+	return binary
+}
+
+// killer kills the process that the file names, until stopped.
+func killer(file string) (stop func()) {
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(5 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+			}
+			content, _ := os.ReadFile(file)
+			if pid, err := strconv.Atoi(strings.TrimSuffix(string(content), "\n")); err == nil && bytes.HasSuffix(content, []byte("\n")) {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-stopped }
 }
 
 var encodeJob = child.Job{Op: child.OpEncode, Encode: &child.EncodeSpec{Rungs: []child.Rung{{Name: "v1"}}}}
@@ -86,8 +130,8 @@ func TestAChildsEndIsUnderstood(t *testing.T) {
 		script string
 		want   child.Code
 	}{
-		{"a crash", limits, `kill -SEGV $$`, child.DecoderCrashed},
-		{"an abort in the middle", limits, `echo '{"progress":{"fraction":0.5}}'; kill -ABRT $$`, child.DecoderCrashed},
+		{"a crash", limits, `sh -c 'kill -SEGV $$'; exit $?`, child.DecoderCrashed},
+		{"an abort in the middle", limits, `echo '{"progress":{"fraction":0.5}}'; sh -c 'kill -ABRT $$'; exit $?`, child.DecoderCrashed},
 		{"an end without a word", limits, `exit 0`, child.DecoderCrashed},
 		{"processor time", quick, `while :; do :; done`, child.LimitExceeded},
 		{"wall clock", short, `exec sleep 60`, child.LimitExceeded},
@@ -109,7 +153,7 @@ func TestAChildsEndIsUnderstood(t *testing.T) {
 	})
 	t.Run("a kill from outside is not the media's", func(t *testing.T) {
 		t.Parallel()
-		r, _ := run(t, t.Context(), encodeJob, limits, `kill -KILL $$`)
+		r, _ := run(t, t.Context(), encodeJob, limits, `echo $OUTSIDE > "$NOTES.kill"; exec sleep 60`)
 		_, ok := errors.AsType[*child.MediaError](r.err)
 		require.False(t, ok, "%v", r.err)
 		require.Error(t, r.err)
@@ -147,11 +191,11 @@ func TestAChildIsNotTrusted(t *testing.T) {
 func TestAChildHasNothingButItsFolder(t *testing.T) {
 	t.Parallel()
 	r, notes := run(t, t.Context(), encodeJob, child.LimitsFor(encodeJob),
-		`{ tr '\0' '\n' < /proc/$$/environ; echo; ls -A; ls /proc/$$/fd; } > "$NOTES"; echo '{"done":{}}'`)
+		`{ tr '\0' '\n' < /proc/$OUTSIDE/environ; echo; ls -A; ls /proc/$OUTSIDE/fd; } > "$NOTES"; echo '{"done":{}}'`)
 	require.NoError(t, r.err)
 	lines := strings.Fields(notes)
 	// Standard streams, the input, and the script that the shell reads.
-	require.Subset(t, []string{"0", "1", "2", "3", "10", "11", "12", "255"}, lines, "environment, files or descriptors")
+	require.Subset(t, []string{"0", "1", "2", "3", "4", "10", "11", "12", "255"}, lines, "environment, files or descriptors")
 }
 
 func TestCancellingEndsAChildAndItsChildren(t *testing.T) {
@@ -159,10 +203,10 @@ func TestCancellingEndsAChildAndItsChildren(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")
 	notes := make(chan string, 1)
-	dir := t.TempDir()
-	pids := filepath.Join(dir, "pids")
+	pids := filepath.Join(openDir(t), "pids")
 	go func() {
-		r, _ := run(t, ctx, encodeJob, child.LimitsFor(encodeJob), `sleep 300 & echo $$ $! > `+pids+`.tmp; mv `+pids+`.tmp `+pids+`; wait`)
+		r, _ := run(t, ctx, encodeJob, child.LimitsFor(encodeJob), `
+{ read -r INNER rest < /proc/self/stat; echo $INNER $OUTSIDE > `+pids+`.tmp; mv `+pids+`.tmp `+pids+`; exec sleep 300; } & wait`)
 		notes <- r.err.Error()
 	}()
 	require.Eventually(t, func() bool { _, err := os.Stat(pids); return err == nil }, 10*time.Second, 10*time.Millisecond)
@@ -189,16 +233,14 @@ func gone(pid int) bool {
 
 func TestFilesAreHandedOverAndRemoved(t *testing.T) {
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "child")
-	require.NoError(t, os.WriteFile(binary, []byte(`#!/bin/sh
-read job
+	binary := writeScript(t, `read job
 echo picture > poster.jpg
 echo '{"image":{"kind":"poster","file":"poster.jpg"}}'
 read ack
 ls -A | grep -q . && exit 1
 echo '{"done":{"duration_ms":7}}'
-`), 0o700))
-	runner, err := child.NewRunner(binary, t.TempDir(), slog.New(slog.DiscardHandler))
+`)
+	runner, err := child.NewRunner(child.Config{Binary: binary, Temp: t.TempDir(), Insecure: mediatest.Insecure(t)}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	content, done := "", int64(0)
 	err = runner.Run(t.Context(), encodeJob, bytesInput("media"), child.HandlerFunc(func(_ context.Context, e child.Event, f *os.File) error {

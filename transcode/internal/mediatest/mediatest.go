@@ -119,10 +119,36 @@ type Output struct {
 	Progress []float64
 }
 
+var insecure = sync.OnceValues(func() (bool, error) {
+	binary, err := build()
+	if err != nil {
+		return false, err
+	}
+	r, err := child.NewRunner(child.Config{Binary: binary}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return false, err
+	}
+	test, err := r.SelfTest(context.Background())
+	if err != nil {
+		return false, err
+	}
+	return test.Err() != nil, nil
+})
+
+// Insecure tells that this machine lacks a layer of the sandbox, as many
+// containers do. Tests of media then run with the layers that there are; those
+// of package child show that a server would refuse.
+func Insecure(t testing.TB) bool {
+	t.Helper()
+	missing, err := insecure()
+	require.NoError(t, err)
+	return missing
+}
+
 // Runner makes a runner on the built child.
 func Runner(t testing.TB) *child.Runner {
 	t.Helper()
-	r, err := child.NewRunner(Binary(t), t.TempDir(), Log(t))
+	r, err := child.NewRunner(child.Config{Binary: Binary(t), Temp: t.TempDir(), Insecure: Insecure(t)}, Log(t))
 	require.NoError(t, err)
 	return r
 }
