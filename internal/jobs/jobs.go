@@ -82,6 +82,10 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 		c.pg, err = river.NewClient(riverpgxv5.New(pool), rc)
 	} else {
 		rc.FetchPollInterval = 200 * time.Millisecond // SQLite has no notification
+		if q, ok := rc.Queues[QueueProbe]; ok {       // what makes an upload playable must not wait
+			q.FetchPollInterval = probePoll
+			rc.Queues[QueueProbe] = q
+		}
 		c.sqlite, err = river.NewClient(riversqlite.New(db.DB.DB), rc)
 	}
 	if err != nil {
@@ -89,6 +93,10 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 	}
 	return c, nil
 }
+
+// probePoll is how often SQLite is asked for probe jobs: a new upload waits for half
+// of it on average. Asking twice as often costs an idle server some 0.6 % of a core.
+const probePoll = 100 * time.Millisecond
 
 // migrateLock is the advisory lock under which the job tables are migrated.
 const migrateLock int64 = 0x7669_7461 // "vita"
