@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import test from "node:test";
 
@@ -16,5 +17,10 @@ test("from upload to heatmap on one machine", async (t) => {
     startBrowser(t),
   ]);
   const api = API.ofDataFolder(server.url, data);
-  await story(t, { browser, loginURL: server.loginURL, api, file, shots: process.env.SHOTS });
+  const id = await story(t, { browser, loginURL: server.loginURL, api, file, shots: process.env.SHOTS });
+
+  const media = await api.waitFor(id, ["ready"]);
+  const seconds = media.playable_seconds_after_upload;
+  t.diagnostic(`playable ${seconds} s after the last byte, ready after ${media.ready_seconds_after_upload} s`);
+  assert.ok(seconds < media.ready_seconds_after_upload && seconds < 3, `an H.264 source plays at once, not after ${seconds} s`);
 });
