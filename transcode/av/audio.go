@@ -134,6 +134,9 @@ func (a *audioTrack) decoded(f *astiav.Frame) error {
 	default:
 		pts -= fromDuration(a.e.start, base)
 	}
+	if err := a.e.inTime(pts, base); err != nil {
+		return err
+	}
 	a.lastPTS = pts + astiav.RescaleQ(int64(f.NbSamples()), astiav.NewRational(1, f.SampleRate()), base)
 	f.SetPts(pts)
 	shape := fmt.Sprintf("%d %s %s", f.SampleRate(), f.SampleFormat().Name(), layout)
@@ -179,7 +182,7 @@ func (a *audioTrack) converted(_ int, f *astiav.Frame) error { return a.chunk.pu
 
 // encode takes frames of 1024 samples, the last one shorter.
 func (a *audioTrack) encode(_ int, f *astiav.Frame) error {
-	if a.sent >= int64(child.MaxDurationSeconds+60)*sampleRate {
+	if a.sent >= int64(longest(a.e.session.Job()).Seconds()*sampleRate) {
 		return child.Refuse(child.LimitExceeded, "more than %d samples", a.sent)
 	}
 	if a.wave != nil {

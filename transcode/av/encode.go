@@ -114,6 +114,15 @@ func (e *encoding) packet(p *astiav.Packet) error {
 	return nil
 }
 
+// inTime refuses a timestamp so late that filling the time before it would make
+// more than the media can have.
+func (e *encoding) inTime(pts int64, base astiav.Rational) error {
+	if at := toDuration(pts, base); at > longest(e.session.Job()) {
+		return child.Refuse(child.LimitExceeded, "a frame at %s of %s", at, e.session.Job().Duration)
+	}
+	return nil
+}
+
 // progressInterval is how often progress is told.
 const progressInterval = 400 * time.Millisecond
 

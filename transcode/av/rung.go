@@ -32,6 +32,17 @@ const minTimescale = 10_000
 // maxFrames is twelve hours at 60 frames per second.
 const maxFrames = child.MaxDurationSeconds * 60
 
+// longest is how long an output may become: half as long again as the media
+// was found to be, since some durations are estimates. Two pictures ten hours
+// apart in a file of two seconds would otherwise be filled with copies.
+func longest(job child.Job) time.Duration {
+	most := (child.MaxDurationSeconds + 60) * time.Second
+	if job.Duration <= 0 {
+		return most
+	}
+	return min(most, job.Duration+job.Duration/2+10*time.Second)
+}
+
 func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 	spec := e.spec
 	if spec.FrameRate.Num <= 0 || spec.FrameRate.Den <= 0 || spec.GOPFrames <= 0 || spec.SegmentGOPs <= 0 {
@@ -48,7 +59,7 @@ func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 	x := &rungEncoder{
 		rung: r, rate: spec.FrameRate, ctx: astiav.AllocCodecContext(codec), packet: astiav.AllocPacket(),
 		perUnit: int64(spec.FrameRate.Den) * multiple, gop: spec.GOPFrames, segment: spec.GOPFrames * spec.SegmentGOPs,
-		limit: maxFrames,
+		limit: min(maxFrames, int64(longest(e.session.Job()).Seconds()*spec.FrameRate.Float64())),
 	}
 	x.out = newPackager(e.session, r.Name, int64(spec.FrameRate.Num)*multiple)
 	x.ctx.SetWidth(r.Width)

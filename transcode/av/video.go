@@ -93,6 +93,9 @@ func (v *videoTrack) decoded(f *astiav.Frame) error {
 	default:
 		pts -= fromDuration(v.e.start, base)
 	}
+	if err := v.e.inTime(pts, base); err != nil {
+		return err
+	}
 	v.lastPTS, v.lastHold = pts, v.hold(pts, info.duration, base)
 	f.SetPts(pts)
 	if v.graph == nil {

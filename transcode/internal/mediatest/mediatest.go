@@ -36,10 +36,12 @@ var build = sync.OnceValues(func() (string, error) {
 // watchSources looks at the child's sources, so that go test knows that its
 // cached results depend on them though no test imports them.
 func watchSources() {
-	for _, pattern := range []string{"../av/*.go", "../child/*.go", "../../av/*.go", "../../child/*.go"} {
-		names, _ := filepath.Glob(pattern)
-		for _, name := range names {
-			_, _ = os.ReadFile(name)
+	for _, pattern := range []string{"av/*.go", "child/*.go", "confine/*.[ch]", "confine/*.go"} {
+		for _, from := range []string{".", "..", "../.."} {
+			names, _ := filepath.Glob(filepath.Join(from, pattern))
+			for _, name := range names {
+				_, _ = os.ReadFile(name)
+			}
 		}
 	}
 }
