@@ -6,7 +6,7 @@ SHELL := bash
 BIN := bin/vitascope bin/vitascope-media
 WEB := player/web/dist/manifest.json analytics/dashboard/dist/app/index.html
 
-GO_FILES := $(shell find cmd internal ingest transcode player analytics deploy -name '*.go' -o -name '*.[ch]' -o -name '*.sql' 2>/dev/null | grep -v node_modules)
+GO_FILES := $(shell find cmd internal ingest transcode player analytics deploy -name '*.go' -o -name '*.[ch]' -o -name '*.sql' -o -path 'player/pages/*' -type f 2>/dev/null | grep -v node_modules)
 
 .PHONY: help
 help: ## List the targets

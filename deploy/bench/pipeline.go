@@ -66,7 +66,7 @@ func (b *bench) clip(seconds int) (string, error) {
 	}
 	unit := filepath.Join(b.dir, "unit.mp4")
 	if _, err := os.Stat(unit); err != nil {
-		err := b.run("ffmpeg", "-loglevel", "error", "-y", "-f", "lavfi", "-i", "mandelbrot=size=1920x1080:rate=30",
+		err := b.run("ffmpeg", "-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=1920x1080:rate=30,noise=alls=8:allf=t",
 			"-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", "30", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
 			"-b:v", "8M", "-maxrate", "8M", "-bufsize", "16M", "-g", "60", "-c:a", "aac", "-b:a", "128k", unit)
 		if err != nil {
