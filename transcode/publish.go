@@ -59,6 +59,9 @@ func (s *Service) publish(ctx context.Context, args EncodeArgs, n int, final boo
 	if final {
 		state = catalog.StateReady
 	}
+	if final && m.Publication > n {
+		n = m.Publication // recorded by an earlier run of another plan, and perhaps never shown
+	}
 	if m.Publication == n { // a later one stays: a repeat has only the state to bring up
 		playlist, err := s.ladderPlaylist(ctx, m, args)
 		if err != nil {
@@ -91,7 +94,28 @@ func (s *Service) publish(ctx context.Context, args EncodeArgs, n int, final boo
 	if errors.Is(err, catalog.ErrConflict) {
 		return nil // failed, deleted or replaced meanwhile
 	}
-	return err
+	if err != nil || !final {
+		return err
+	}
+	return s.showName(ctx, m)
+}
+
+// showName brings a new name to the pointer when the media was renamed while its
+// last publication was being written. From ready on, renaming does so itself.
+func (s *Service) showName(ctx context.Context, m catalog.Media) error {
+	now, err := s.db.MediaByID(ctx, m.ID)
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && now.Name == m.Name {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p, err := s.store.ReadPointer(ctx, m.ID)
+	if err != nil || p.Generation != m.Generation {
+		return err
+	}
+	p.Name = now.Name
+	return s.store.WritePointer(ctx, p)
 }
 
 // ladderPlaylist is the multivariant playlist of what has been encoded.

@@ -59,8 +59,13 @@ func (w *sweeper) Work(ctx context.Context, job *river.Job[jobs.SweepArgs]) erro
 		return err
 	}
 	prefix := blob.MediaPrefix(a.AccountID, a.MediaID)
-	if err := w.blobs.AbortParts(ctx, prefix); err != nil {
-		return err
+	for _, p := range []string{prefix, a.SourceKey} { // MinIO lists unfinished uploads by whole keys alone
+		if p == "" {
+			continue
+		}
+		if err := w.blobs.AbortParts(ctx, p); err != nil {
+			return err
+		}
 	}
 	if err := w.blobs.RemovePrefix(ctx, prefix); err != nil {
 		return err

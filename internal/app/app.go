@@ -68,9 +68,6 @@ func New(cfg Config, version string, log *slog.Logger) (*App, error) {
 	if a.keys, err = auth.NewKeys(a.secret); err != nil {
 		return nil, err
 	}
-	if err := prepareTemp(a.tempDir(), time.Now()); err != nil {
-		return nil, err
-	}
 	return a, a.prepareEngines()
 }
 
@@ -110,6 +107,9 @@ func (a *App) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.stopEngines(ctx)) }()
+	if err := prepareTemp(a.tempDir(), time.Now()); err != nil {
+		return err
+	}
 	c, err := a.openClients(ctx)
 	if err != nil {
 		return err

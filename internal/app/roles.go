@@ -108,7 +108,7 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 	}
 	if a.cfg.Has(RoleIngest) {
 		ic := ingest.DefaultConfig()
-		ic.TempDir = filepath.Join(a.tempDir(), "uploads")
+		ic.TempDir = filepath.Join(a.tempDir(), uploadsDir)
 		ic.SharedLocks = c.catalog.Postgres() != nil
 		svc, err := ingest.New(ic, c.catalog, c.blobs, client, a.log)
 		if err != nil {

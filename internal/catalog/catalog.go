@@ -53,8 +53,8 @@ type DB struct {
 // and changes nothing in it; see Migrate.
 func Open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
 	u, err := url.Parse(dsn)
-	if err != nil {
-		return nil, fmt.Errorf("catalog: %w", err)
+	if err != nil { // the parser quotes what it was given, password and all
+		return nil, errors.New("catalog: is not a URL; write a percent sign in a password as %25")
 	}
 	switch u.Scheme {
 	case "sqlite":
@@ -67,7 +67,7 @@ func Open(ctx context.Context, dsn string, log *slog.Logger) (*DB, error) {
 		db := bun.NewDB(stdlib.OpenDBFromPool(pool), pgdialect.New())
 		return &DB{DB: db, pool: pool, log: log}, nil
 	}
-	return nil, fmt.Errorf("catalog: %q is neither sqlite:///file nor postgres://", u.Redacted())
+	return nil, errors.New("catalog: is neither sqlite:///file nor postgres://…")
 }
 
 func openSQLite(path string, log *slog.Logger) (*DB, error) {

@@ -3,17 +3,28 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/uptrace/bun/schema"
 )
+
+// nowMS is the time in Unix milliseconds as SQL: on Postgres the database's own
+// clock, since those of the processes that share leases may differ.
+func (db *DB) nowMS() schema.Safe {
+	if db.pool != nil {
+		return "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+	}
+	return schema.Safe(strconv.FormatInt(time.Now().UnixMilli(), 10))
+}
 
 // AcquireLease takes or renews holder's lease on resource for ttl and reports
 // whether holder has it now. A lease that ran out may be taken by anyone.
 func (db *DB) AcquireLease(ctx context.Context, resource, holder string, ttl time.Duration) (bool, error) {
-	now := time.Now().UnixMilli()
-	res, err := db.ExecContext(ctx, `INSERT INTO leases (resource, holder, expires_ms) VALUES (?, ?, ?)
+	res, err := db.ExecContext(ctx, `INSERT INTO leases (resource, holder, expires_ms) VALUES (?, ?, ? + ?)
 		ON CONFLICT (resource) DO UPDATE SET holder = EXCLUDED.holder, expires_ms = EXCLUDED.expires_ms
 		WHERE leases.holder = EXCLUDED.holder OR leases.expires_ms < ?`,
-		resource, holder, now+ttl.Milliseconds(), now)
+		resource, holder, db.nowMS(), ttl.Milliseconds(), db.nowMS())
 	if err != nil {
 		return false, fmt.Errorf("acquire lease %s: %w", resource, err)
 	}
@@ -36,7 +47,7 @@ func (db *DB) ReleaseLease(ctx context.Context, resource, holder string) error {
 // prefix.
 func (db *DB) LeaseHolders(ctx context.Context, prefix string) (map[string]string, error) {
 	rows, err := db.QueryContext(ctx, `SELECT resource, holder FROM leases
-		WHERE substr(resource, 1, ?) = ? AND expires_ms >= ?`, len(prefix), prefix, time.Now().UnixMilli())
+		WHERE substr(resource, 1, ?) = ? AND expires_ms >= ?`, len(prefix), prefix, db.nowMS())
 	if err != nil {
 		return nil, fmt.Errorf("lease holders of %s: %w", prefix, err)
 	}

@@ -68,6 +68,9 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 		Workers:         c.workers,
 		SoftStopTimeout: cfg.StopGrace,
 		JobTimeout:      river.JobTimeoutDefault,
+		// Dead workers are found by their heartbeat. River's own rescuer would discard
+		// long jobs of kinds that the leading process does not work.
+		RescueStuckJobsAfter: 30 * 24 * time.Hour,
 		// A process inserts jobs that only others work.
 		SkipUnknownJobCheck: true,
 	}
@@ -252,8 +255,9 @@ func (c *Client) rescue(ctx context.Context) error {
 	res, err := c.db.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = now()
 		WHERE state = 'running' AND attempted_at < now() - make_interval(secs => ?)
 		AND NOT EXISTS (SELECT 1 FROM leases
-			WHERE resource = 'jobs/' || attempted_by[array_length(attempted_by, 1)] AND expires_ms > ?)`,
-		leaseTTL.Seconds(), time.Now().UnixMilli())
+			WHERE resource = 'jobs/' || attempted_by[array_length(attempted_by, 1)]
+			AND expires_ms > (extract(epoch FROM clock_timestamp()) * 1000)::bigint)`,
+		leaseTTL.Seconds())
 	if err != nil {
 		return fmt.Errorf("rescue jobs: %w", err)
 	}

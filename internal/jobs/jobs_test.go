@@ -121,3 +121,36 @@ func TestJobOfADeadProcessRunsAgain(t *testing.T) {
 		require.Equal(t, "orphan", receive(t, w))
 	})
 }
+
+// TestLongJobOfALiveWorkerIsLeftAlone has a leader that does not know the kind of
+// a job which another process has been running for hours.
+func TestLongJobOfALiveWorkerIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	forEachEngine(t, func(t *testing.T, db *catalog.DB) {
+		if db.Postgres() == nil {
+			return // one process: nobody else can be running anything
+		}
+		queue := "q" + catalog.NewID()
+		insertOnly, err := jobs.New(db, jobs.Config{}, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		require.NoError(t, insertOnly.Insert(t.Context(), echoArgs{"long"}, &river.InsertOpts{Queue: queue}))
+		held, err := db.AcquireLease(t.Context(), "jobs/worker-"+queue, "worker-"+queue, time.Hour)
+		require.NoError(t, err)
+		require.True(t, held)
+		_, err = db.ExecContext(t.Context(), `UPDATE river_job SET state = 'running', attempt = 1, attempted_by = ARRAY[?],
+			attempted_at = now() - interval '3 hours' WHERE queue = ?`, "worker-"+queue, queue)
+		require.NoError(t, err)
+
+		_, w, _ := start(t, db, queue)
+		require.NoError(t, insertOnly.Insert(t.Context(), echoArgs{"short"}, &river.InsertOpts{Queue: queue}))
+		require.Equal(t, "short", receive(t, w))
+		select { // longer than two looks for dead workers
+		case text := <-w.got:
+			require.Fail(t, "ran again", text)
+		case <-time.After(12 * time.Second):
+		}
+		var state string
+		require.NoError(t, db.NewRaw("SELECT state FROM river_job WHERE queue = ? AND args->>'text' = 'long'", queue).Scan(t.Context(), &state))
+		require.Equal(t, "running", state)
+	})
+}

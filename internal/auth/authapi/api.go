@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 
 	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/catalog"
@@ -67,7 +68,7 @@ type createSessionInput struct {
 
 // Resolve notes where the request came from, to bound guesses.
 func (in *createSessionInput) Resolve(ctx huma.Context) []error {
-	in.remote = ctx.RemoteAddr()
+	in.remote = humaecho.Unwrap(ctx).RealIP() // believes the proxies that were named, and no others
 	return nil
 }
 
