@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -47,10 +48,10 @@ func printWelcome(cmd *cobra.Command, r app.Ready) {
 	fmt.Fprintf(out, "\nVitascope is at %s\n", r.URL)
 	if r.LoginURL != "" {
 		fmt.Fprintf(out, "\n  Log in (works once, within 24 hours):\n  %s\n", r.LoginURL)
-		fmt.Fprintf(out, "\n  A new link at any time:  %s login-link\n", cmd.Root().Name())
+		fmt.Fprintf(out, "\n  A new link at any time:  %s login-link\n", os.Args[0])
 	}
 	if r.CanUpload {
-		fmt.Fprintf(out, "  Upload from a terminal:  %s upload FILE\n\n", cmd.Root().Name())
+		fmt.Fprintf(out, "  Upload from a terminal:  %s upload FILE\n\n", os.Args[0])
 	}
 }
 
