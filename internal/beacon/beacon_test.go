@@ -138,6 +138,7 @@ func TestRecordsReadBackAsWritten(t *testing.T) {
 	for name, poison := range map[string]string{
 		"not JSON":          "\x00\xff",
 		"another version":   strings.Replace(string(value), `"v":1`, `"v":9`, 1),
+		"refused events":    strings.Replace(string(value), `"v":1`, `"v":1,"refused":"not_json","rid":1`, 1),
 		"no view":           strings.Replace(string(value), `"view":"view"`, `"view":""`, 1),
 		"no duration":       strings.Replace(string(value), `"dur_ms":60000`, `"dur_ms":0`, 1),
 		"past the end":      strings.Replace(string(value), `"to_ms":1000`, `"to_ms":60001`, 1),
@@ -147,6 +148,94 @@ func TestRecordsReadBackAsWritten(t *testing.T) {
 		_, err := beacon.DecodeRecord([]byte(poison))
 		require.ErrorIs(t, err, beacon.ErrRecord, name)
 	}
+}
+
+func TestEventsTheSameInEveryFieldCountOnce(t *testing.T) {
+	t.Parallel()
+	body, err := os.ReadFile("testdata/valid-repeated-events.json")
+	require.NoError(t, err)
+	b, err := beacon.Decode(body)
+	require.NoError(t, err)
+	b.Clamp(time.Minute, time.UnixMilli(b.SentAtMS))
+	require.Len(t, b.Events, 1)
+}
+
+func TestABatchThatWaitedIsDatedByWhenItWasSent(t *testing.T) {
+	t.Parallel()
+	packed := time.UnixMilli(1790000000000)
+	for name, c := range map[string]struct {
+		sentAt int64
+		want   time.Duration // before its arrival
+	}{
+		"sent at once":        {packed.UnixMilli(), 0},
+		"sent an hour later":  {packed.Add(time.Hour).UnixMilli(), time.Hour},
+		"not said":            {0, 0},
+		"before it was made":  {packed.Add(-time.Hour).UnixMilli(), 0},
+		"not a time of today": {1 << 60, 0},
+	} {
+		b := &beacon.Batch{SentAtMS: packed.UnixMilli(), Events: []beacon.Event{{Kind: beacon.KindLoad, AtMS: packed.UnixMilli()}}}
+		b.Sent(c.sentAt)
+		received := packed.Add(5 * time.Hour)
+		b.Clamp(time.Minute, received)
+		require.Equal(t, received.Add(-c.want).UnixMilli(), b.Events[0].AtMS, name)
+	}
+}
+
+func TestSeverityIsKnownOfOldAndNewErrors(t *testing.T) {
+	t.Parallel()
+	body, err := os.ReadFile("testdata/valid-error-severities.json")
+	require.NoError(t, err)
+	b, err := beacon.Decode(body)
+	require.NoError(t, err)
+	var got []string
+	for _, e := range b.Events {
+		require.Equal(t, e.Severity == beacon.SeverityFatal, e.Fatal)
+		got = append(got, e.Severity)
+	}
+	require.Equal(t, []string{"warning", "business", "fatal", "fatal"}, got)
+}
+
+func TestViewerTokens(t *testing.T) {
+	t.Parallel()
+	key, now := []byte("0123456789abcdef0123456789abcdef"), time.Unix(1790000000, 0)
+	want := beacon.Viewer{Account: "account001", Identity: "jo@example.com", ExpiresAt: now.Add(time.Hour)}
+	token, err := beacon.SignViewerToken(key, want)
+	require.NoError(t, err)
+	got, err := beacon.VerifyViewerToken(key, token, now)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	_, err = beacon.VerifyViewerToken(key, token, now.Add(2*time.Hour))
+	require.Equal(t, beacon.CodeTokenExpired, codeOf(err))
+	_, err = beacon.VerifyViewToken(key, token, now)
+	require.Equal(t, beacon.CodeTokenInvalid, codeOf(err), "a viewer token is no view token")
+}
+
+func TestClassesAreExclusive(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		record   beacon.Record
+		repeated bool
+		want     beacon.Class
+	}{
+		"taken":                      {beacon.Record{}, false, beacon.ClassAccepted},
+		"taken, opted out":           {beacon.Record{OptedOut: true}, false, beacon.ClassOptedOut},
+		"a bot that opted out":       {beacon.Record{OptedOut: true, Bot: true}, false, beacon.ClassBot},
+		"a bot's repeat":             {beacon.Record{Bot: true}, true, beacon.ClassDuplicate},
+		"a token that expired":       {beacon.Record{Refused: beacon.CodeTokenExpired}, false, beacon.ClassLate},
+		"refused for another reason": {beacon.Record{Refused: beacon.CodeNotJSON}, true, beacon.ClassInvalid},
+	} {
+		require.Equal(t, c.want, c.record.Class(c.repeated), name)
+	}
+}
+
+func TestRefusalsReadBackAsWritten(t *testing.T) {
+	t.Parallel()
+	r := &beacon.Record{V: 1, ReceivedAtMS: 1790000000000, Receipt: 1<<64 - 1, Refused: beacon.CodeNotJSON}
+	value, err := beacon.EncodeRecord(r)
+	require.NoError(t, err)
+	got, err := beacon.DecodeRecord(value)
+	require.NoError(t, err)
+	require.Equal(t, r, got)
 }
 
 func FuzzDecode(f *testing.F) {

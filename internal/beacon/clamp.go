@@ -1,16 +1,28 @@
 package beacon
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // MaxAge is how long before its arrival an event may claim to have happened;
 // older claims are moved to that edge. It is the life of a view token.
 const MaxAge = 24 * time.Hour
 
+// Sent takes over when the batch was sent, from [SentAtParam], if that can be:
+// it is a present-day time and the batch was packed before. A batch that waited
+// for its collector is otherwise dated as if it had been packed on arrival.
+func (b *Batch) Sent(atMS int64) {
+	if !badTime(atMS) && atMS >= b.SentAtMS {
+		b.SentAtMS = atMS
+	}
+}
+
 // Clamp brings a decoded batch within bounds, in place: media times into
 // [0, duration], intervals that are left empty removed, event times moved from
 // the viewer's clock onto the server's (the difference between sent_at_ms and
-// received) and into [received - MaxAge, received], page strings cut to length.
-// It panics if duration is not positive.
+// received) and into [received - MaxAge, received], identical events reduced to
+// one, page strings cut to length. It panics if duration is not positive.
 func (b *Batch) Clamp(duration time.Duration, received time.Time) {
 	dur := duration.Milliseconds()
 	if dur <= 0 {
@@ -25,6 +37,9 @@ func (b *Batch) Clamp(duration time.Duration, received time.Time) {
 		if e.Kind == KindWatch && e.FromMS >= e.ToMS {
 			continue
 		}
+		if slices.Contains(kept, e) {
+			continue
+		}
 		kept = append(kept, e)
 	}
 	clear(b.Events[len(kept):])
@@ -32,6 +47,7 @@ func (b *Batch) Clamp(duration time.Duration, received time.Time) {
 	if p := b.Page; p != nil {
 		p.URL, p.Referrer = cut(p.URL, MaxURLLen), cut(p.Referrer, MaxURLLen)
 		p.UTMSource, p.UTMMedium, p.UTMCampaign = cut(p.UTMSource, MaxTextLen), cut(p.UTMMedium, MaxTextLen), cut(p.UTMCampaign, MaxTextLen)
+		p.UTMTerm, p.UTMContent, p.Variant = cut(p.UTMTerm, MaxTextLen), cut(p.UTMContent, MaxTextLen), cut(p.Variant, MaxIDLen)
 		p.Language = cut(p.Language, MaxLanguageLen)
 	}
 }

@@ -7,18 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// Client times outside these Unix milliseconds are nonsense, not skew.
-const (
-	minTimeMS = 1_577_836_800_000 // 2020-01-01
-	maxTimeMS = 4_102_444_800_000 // 2100-01-01
-)
-
 // wireBatch tells a missing seq from a zero one.
 type wireBatch struct {
 	V        int     `json:"v"`
 	Token    string  `json:"token"`
 	Seq      *int64  `json:"seq"`
 	SentAtMS int64   `json:"sent_at_ms"`
+	Viewer   string  `json:"viewer"`
 	Page     *Page   `json:"page"`
 	Events   []Event `json:"events"`
 }
@@ -39,7 +34,7 @@ func Decode(body []byte) (*Batch, error) {
 		}
 		return nil, refuse(CodeNotJSON, "the body is not one JSON value")
 	}
-	b := &Batch{V: w.V, Token: w.Token, SentAtMS: w.SentAtMS, Page: w.Page, Events: w.Events}
+	b := &Batch{V: w.V, Token: w.Token, SentAtMS: w.SentAtMS, Viewer: w.Viewer, Page: w.Page, Events: w.Events}
 	if w.Seq == nil {
 		b.Seq = -1
 	} else {
@@ -59,6 +54,8 @@ func (b *Batch) check() error {
 		return refuse(CodeTokenMissing, "the batch has no view token")
 	case len(b.Token) > MaxTokenLen:
 		return refuse(CodeFieldTooLong, "the token is longer than %d bytes", MaxTokenLen)
+	case len(b.Viewer) > MaxTokenLen:
+		return refuse(CodeFieldTooLong, "the viewer token is longer than %d bytes", MaxTokenLen)
 	case b.Seq < 0 || b.Seq > MaxSeq:
 		return refuse(CodeSeq, "seq is missing or outside 0 to %d", MaxSeq)
 	case badTime(b.SentAtMS):
@@ -68,8 +65,8 @@ func (b *Batch) check() error {
 	case len(b.Events) > MaxEvents:
 		return refuse(CodeEventsTooMany, "the batch has %d events, more than %d", len(b.Events), MaxEvents)
 	}
-	if p := b.Page; p != nil && (badSide(p.PlayerWidth) || badSide(p.PlayerHeight)) {
-		return refuse(CodePlayerSize, "the player size is outside 0 to %d", MaxPlayerSide)
+	if p := b.Page; p != nil && (badSide(p.PlayerWidth) || badSide(p.PlayerHeight) || badSide(p.ScreenWidth) || badSide(p.ScreenHeight)) {
+		return refuse(CodePlayerSize, "the player or screen size is outside 0 to %d", MaxPlayerSide)
 	}
 	for i := range b.Events {
 		if err := b.Events[i].check(i); err != nil {
@@ -77,62 +74,6 @@ func (b *Batch) check() error {
 		}
 	}
 	return b.checkDisjoint()
-}
-
-func badTime(ms int64) bool { return ms < minTimeMS || ms > maxTimeMS }
-func badSide(n int) bool    { return n < 0 || n > MaxPlayerSide }
-func badMedia(ms int64) bool {
-	return ms < 0 || ms > MaxMediaMS
-}
-
-// check validates the fields the kind uses and drops the others, so that two
-// batches which mean the same are the same.
-func (e *Event) check(i int) error {
-	if badTime(e.AtMS) {
-		return refuse(CodeTime, "event %d: at_ms is missing or not a present-day time", i)
-	}
-	in := *e
-	*e = Event{Kind: in.Kind, AtMS: in.AtMS}
-	switch in.Kind {
-	case KindLoad:
-	case KindPlay, KindPause, KindEnd, KindRebuffer:
-		if badMedia(in.PosMS) {
-			return refuse(CodePosition, "event %d: pos_ms is outside 0 to %d", i, MaxMediaMS)
-		}
-		e.PosMS = in.PosMS
-		e.Autoplay = in.Autoplay && in.Kind == KindPlay
-	case KindSeek:
-		if badMedia(in.FromMS) || badMedia(in.ToMS) {
-			return refuse(CodePosition, "event %d: from_ms or to_ms is outside 0 to %d", i, MaxMediaMS)
-		}
-		e.FromMS, e.ToMS = in.FromMS, in.ToMS
-	case KindWatch:
-		if badMedia(in.FromMS) || badMedia(in.ToMS) || in.FromMS >= in.ToMS {
-			return refuse(CodeInterval, "event %d: from_ms must be before to_ms, both within 0 to %d", i, MaxMediaMS)
-		}
-		if in.Rate <= 0 || in.Rate > MaxRate {
-			return refuse(CodeRate, "event %d: rate must be above 0, at most %d", i, MaxRate)
-		}
-		e.FromMS, e.ToMS, e.Rate, e.Repeat = in.FromMS, in.ToMS, in.Rate, in.Repeat
-	case KindStartup:
-	case KindError:
-		if in.Code == "" {
-			return refuse(CodeFieldMissing, "event %d: an error needs a code", i)
-		}
-		if len(in.Code) > MaxCodeLen {
-			return refuse(CodeFieldTooLong, "event %d: code is longer than %d bytes", i, MaxCodeLen)
-		}
-		e.Code, e.Fatal, e.Message = in.Code, in.Fatal, cut(in.Message, MaxMessageLen)
-	default:
-		return refuse(CodeKind, "event %d has a kind this server does not know", i)
-	}
-	if in.Kind == KindStartup || in.Kind == KindRebuffer {
-		if badMedia(in.TookMS) {
-			return refuse(CodeTook, "event %d: took_ms is outside 0 to %d", i, MaxMediaMS)
-		}
-		e.TookMS = in.TookMS
-	}
-	return nil
 }
 
 // checkDisjoint refuses first-time intervals that overlap: counted as they are

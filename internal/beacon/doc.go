@@ -12,6 +12,21 @@
 // half-open [from, to), split by the player into first-time coverage, disjoint
 // within the view, and repeated coverage.
 //
+// docs/beacons.md, made from [Schema], documents every field and its bounds.
+//
+// # Ledger
+//
+// Every body that is answered for good leaves one [Record] in the event log,
+// refused ones too, so that the counts of an hour add up: received = accepted +
+// opted_out + bot + duplicate + late + invalid (see [Class]). Each carries a
+// Receipt, a random number. The reader of the log stores, for each record, one
+// row (account, hour of ReceivedAtMS, receipt, class) whose class merges to the
+// lowest: a record that is in the log twice, because writing it was repeated,
+// is met once as accepted and once as a duplicate of itself, and counts as
+// accepted. A figure of the ledger is the number of receipts of an account and
+// hour by class. Records without a receipt are older than the ledger; (partition,
+// offset) may stand for it.
+//
 // Fields this release does not know are ignored, so that an older server reads
 // a newer player; kinds it does not know are refused, so that no event is lost
 // without a trace. A refusal is an [*Error] whose [Code] never changes meaning.

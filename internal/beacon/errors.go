@@ -28,6 +28,10 @@ const (
 	CodeFieldMissing    Code = "field_missing"
 	CodeFieldTooLong    Code = "field_too_long"
 	CodePlayerSize      Code = "player_size_invalid"
+	CodeQuality         Code = "quality_invalid"
+	CodeRequests        Code = "requests_invalid"
+	CodeSeverity        Code = "severity_invalid"
+	CodeAction          Code = "action_invalid"
 )
 
 // Error is a refusal: a code for programs, a sentence for people. The sentence

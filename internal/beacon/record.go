@@ -6,9 +6,11 @@ import (
 	"fmt"
 )
 
-// Record is what the event log carries for one accepted batch: checked,
-// clamped, enriched. Its key in the log is the view, so that repeats of a
-// batch meet in one partition. It holds no address of the viewer.
+// Record is what the event log carries for one body that was answered for good.
+// When it was accepted that is the batch, checked, clamped, enriched; its key in
+// the log is the view, so that repeats of a batch meet in one partition. When
+// Refused is set it is a receipt only: account and media are those of the view
+// token if that could be verified, else empty. It holds no address of the viewer.
 type Record struct {
 	V            int     `json:"v"`
 	Account      string  `json:"account"`
@@ -16,16 +18,27 @@ type Record struct {
 	View         string  `json:"view"`
 	Seq          int64   `json:"seq"`
 	ReceivedAtMS int64   `json:"received_at_ms"`
-	Visitor      string  `json:"visitor,omitempty"` // pseudonym of the day; empty when the viewer opted out
+	Receipt      uint64  `json:"rid,omitempty"`       // names this receipt; 0 from before receipts were named
+	Visitor      string  `json:"visitor,omitempty"`   // pseudonym of the day; empty when the viewer opted out
+	Identity     string  `json:"identity,omitempty"`  // who the viewer is, as the embedding site signed it
+	OptedOut     bool    `json:"opted_out,omitempty"` // Sec-GPC or DNT: neither visitor nor identity is kept
 	Page         *Page   `json:"page,omitempty"`
 	Country      string  `json:"country,omitempty"` // ISO 3166-1 alpha-2
 	Device       string  `json:"device,omitempty"`  // desktop, mobile, tablet, tv, bot
 	Browser      string  `json:"browser,omitempty"`
 	OS           string  `json:"os,omitempty"`
 	Bot          bool    `json:"bot,omitempty"`
+	BotReason    string  `json:"bot_reason,omitempty"` // why, one of the Bot constants
+	Refused      Code    `json:"refused,omitempty"`    // why nothing was taken; then there are no events
 	DurationMS   int64   `json:"dur_ms"`
 	Events       []Event `json:"events"` // times on the server's clock
 }
+
+// Reasons to take a viewer for a bot.
+const (
+	BotAgent   = "agent"    // the user agent names one
+	BotNoAgent = "no_agent" // there is no user agent: browsers send one
+)
 
 // ErrRecord is matched by every error of DecodeRecord.
 var ErrRecord = errors.New("not a beacon record")
@@ -49,14 +62,19 @@ func DecodeRecord(value []byte) (*Record, error) {
 	switch {
 	case r.V != Version:
 		return nil, fmt.Errorf("%w: version %d", ErrRecord, r.V)
+	case badTime(r.ReceivedAtMS):
+		return nil, fmt.Errorf("%w: received_at_ms %d", ErrRecord, r.ReceivedAtMS)
+	case r.Refused != "":
+		if len(r.Events) > 0 || r.Receipt == 0 {
+			return nil, fmt.Errorf("%w: a refusal has a receipt and no events", ErrRecord)
+		}
+		return &r, nil
 	case r.Account == "" || r.Media == "" || r.View == "":
 		return nil, fmt.Errorf("%w: account, media or view is missing", ErrRecord)
 	case r.Seq < 0 || r.Seq > MaxSeq:
 		return nil, fmt.Errorf("%w: seq %d", ErrRecord, r.Seq)
 	case r.DurationMS <= 0 || r.DurationMS > MaxMediaMS:
 		return nil, fmt.Errorf("%w: duration %d ms", ErrRecord, r.DurationMS)
-	case badTime(r.ReceivedAtMS):
-		return nil, fmt.Errorf("%w: received_at_ms %d", ErrRecord, r.ReceivedAtMS)
 	case len(r.Events) > MaxEvents:
 		return nil, fmt.Errorf("%w: %d events", ErrRecord, len(r.Events))
 	}

@@ -13,18 +13,21 @@ const page = {
 /** An outbox whose collector answers from a script and whose timers are fired by hand. */
 function setup(answers: Sent[] = [], seq = 0) {
   const bodies: string[] = [];
+  const sentAt: number[] = [];
+  let clock = at;
   const last: string[] = [];
   let takes = true;
   const timers: { ms: number; then: () => void }[] = [];
   const transport = {
-    send: (body: string): Promise<Sent> => {
+    send: (body: string, when: number): Promise<Sent> => {
       bodies.push(body);
+      sentAt.push(when);
       return Promise.resolve(answers.shift() ?? { ok: true });
     },
     last: (body: string): boolean => takes && last.push(body) > 0,
   };
   const timing = {
-    now: () => at,
+    now: () => clock,
     random: () => 0.5,
     after: (ms: number, then: () => void) => {
       timers.push({ ms, then });
@@ -40,7 +43,8 @@ function setup(answers: Sent[] = [], seq = 0) {
   };
   const sent = (list = bodies): Batch[] => list.map((b) => decodeBatch(new TextEncoder().encode(b)));
   const refuseLast = (): void => void (takes = false);
-  return { refuseLast, outbox, bodies, last, timers, settle, fire, sent };
+  const wait = (ms: number): void => void (clock += ms);
+  return { sentAt, wait, refuseLast, outbox, bodies, last, timers, settle, fire, sent };
 }
 
 test("batches are numbered from 0 and only the first carries the page", async () => {
@@ -165,4 +169,26 @@ test("a long outage keeps a bounded number of batches, the newest", async () => 
   expect(o.outbox.waiting).toBe(360);
   await o.fire();
   expect(o.sent().at(-1)?.seq).toBe(999);
+});
+
+test("each try says when it leaves, while the bytes stay those of the packing", async () => {
+  const o = setup([{ ok: false, retry: true }]);
+  o.outbox.add(pause(1));
+  o.outbox.flush();
+  await o.settle();
+  o.wait(60_000);
+  await o.fire();
+  expect(o.sentAt).toEqual([at, at + 60_000]);
+  expect(o.sent().map((b) => b.sent_at_ms)).toEqual([at, at]);
+});
+
+test("an identity goes with every batch made after it is known", async () => {
+  const o = setup();
+  o.outbox.add(pause(1));
+  o.outbox.flush();
+  o.outbox.identify("signed");
+  o.outbox.add(pause(2));
+  o.outbox.flush();
+  await o.settle();
+  expect(o.sent().map((b) => b.viewer)).toEqual([undefined, "signed"]);
 });

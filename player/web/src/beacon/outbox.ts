@@ -11,10 +11,13 @@ export type Sent =
 
 /** How batches leave. */
 export interface Transport {
-  /** Sends one body and tells what became of it; never rejects. */
-  send(body: string): Promise<Sent>;
+  /**
+   * Sends one body and tells what became of it; never rejects. sentAtMS is now,
+   * which the body cannot say: it is the same at each try.
+   */
+  send(body: string, sentAtMS: number): Promise<Sent>;
   /** Hands one body to the browser as the page goes; false when it would not take it. */
-  last(body: string): boolean;
+  last(body: string, sentAtMS: number): boolean;
 }
 
 /** Time and chance, passed in so that tests own them. */
@@ -39,6 +42,7 @@ export class Outbox {
   readonly #token: string;
   #seq: number;
   #page: Page | undefined;
+  #viewer = "";
   #events: BeaconEvent[] = [];
   #waiting: string[] = [];
   #sending = false;
@@ -58,6 +62,11 @@ export class Outbox {
   /** Batches made and not yet taken. */
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** Puts a signed identity into every batch made from now on. */
+  identify(viewerToken: string): void {
+    this.#viewer = viewerToken;
   }
 
   /** Keeps an event for the next batch. */
@@ -81,7 +90,7 @@ export class Outbox {
     this.#pack();
     const first = this.#sending ? 1 : 0;
     const rest = this.#waiting.slice(first);
-    this.#waiting = [...this.#waiting.slice(0, first), ...rest.filter((body) => !this.#transport.last(body))];
+    this.#waiting = [...this.#waiting.slice(0, first), ...rest.filter((body) => !this.#transport.last(body, this.#now()))];
   }
 
   /** Takes nothing more; what is left is still sent, for as long as the page lives. */
@@ -108,17 +117,21 @@ export class Outbox {
 
   #encode(events: BeaconEvent[]): string {
     const batch: Batch = {
-      v: 1, token: this.#token, seq: this.#seq, sent_at_ms: Math.round(this.#timing.now()),
-      ...(this.#page ? { page: this.#page } : {}), events,
+      v: 1, token: this.#token, seq: this.#seq, sent_at_ms: this.#now(),
+      ...(this.#viewer ? { viewer: this.#viewer } : {}), ...(this.#page ? { page: this.#page } : {}), events,
     };
     return JSON.stringify(batch);
+  }
+
+  #now(): number {
+    return Math.round(this.#timing.now());
   }
 
   async #pump(): Promise<void> {
     if (this.#sending) return;
     this.#sending = true;
     for (let body = this.#waiting[0]; body !== undefined; body = this.#waiting[0]) {
-      const sent = await this.#transport.send(body);
+      const sent = await this.#transport.send(body, this.#now());
       if (!sent.ok && sent.retry) {
         this.#sending = false;
         this.#retryLater(sent.afterMs);

@@ -1,4 +1,4 @@
-import { MAX_BYTES, MAX_EVENTS, type Batch } from "./event";
+import { ACTION_TYPES, ACTION_VERBS, MAX_BYTES, MAX_EVENTS, type Batch } from "./event";
 
 /** Why a body is refused; the codes are those of internal/beacon. */
 export class Refusal extends Error {
@@ -15,6 +15,12 @@ const MAX_CODE = 64;
 const MAX_RATE = 16;
 const MAX_SIDE = 1 << 15;
 const MAX_MEDIA_MS = 7 * 24 * 3600 * 1000;
+const MAX_ID = 64;
+const MAX_BITRATE = 100_000_000_000;
+const MAX_FRAMES = (MAX_MEDIA_MS / 1000) * 240;
+const MAX_PERCENT = 1600;
+const MAX_REQUESTS = 100_000;
+const MAX_REQUEST_BYTES = 2 ** 40;
 const MIN_TIME_MS = 1_577_836_800_000;
 const MAX_TIME_MS = 4_102_444_800_000;
 
@@ -31,6 +37,7 @@ export function decodeBatch(body: Uint8Array): Batch {
   const token = text(batch, "token");
   if (token === "") throw new Refusal("token_missing", "no token");
   if (bytes(token) > MAX_TOKEN) throw new Refusal("field_too_long", "token");
+  if (bytes(text(batch, "viewer")) > MAX_TOKEN) throw new Refusal("field_too_long", "viewer");
   if (batch.seq === undefined || outside(int(batch, "seq"), 0, MAX_SEQ)) throw new Refusal("seq_invalid", "seq");
   time(batch, "sent_at_ms");
   if (batch.events !== undefined && !Array.isArray(batch.events)) throw new Refusal("wrong_type", "events");
@@ -58,8 +65,8 @@ function parse(body: Uint8Array): unknown {
 }
 
 function checkPage(page: Raw): void {
-  for (const name of ["url", "referrer", "utm_source", "utm_medium", "utm_campaign", "language"]) text(page, name);
-  for (const name of ["player_width", "player_height"]) {
+  for (const name of ["url", "referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "variant", "language"]) text(page, name);
+  for (const name of ["screen_width", "screen_height", "player_width", "player_height"]) {
     if (outside(int(page, name), 0, MAX_SIDE)) throw new Refusal("player_size_invalid", name);
   }
 }
@@ -87,12 +94,32 @@ function checkEvent(event: Raw): Raw {
     case "startup":
       took(event);
       break;
+    case "stall":
+      position(event, "pos_ms");
+      break;
     case "rebuffer":
+    case "seek_wait":
       position(event, "pos_ms");
       took(event);
       break;
+    case "rate":
+      position(event, "pos_ms");
+      checkRate(event);
+      break;
+    case "rung":
+      checkRung(event);
+      break;
+    case "quality":
+      checkQuality(event);
+      break;
+    case "requests":
+      checkRequests(event);
+      break;
     case "error":
       checkError(event);
+      break;
+    case "action":
+      checkAction(event);
       break;
     default:
       throw new Refusal("kind_unknown", String(event.k));
@@ -106,15 +133,57 @@ function checkWatch(event: Raw): void {
   if (outside(from, 0, MAX_MEDIA_MS) || outside(to, 0, MAX_MEDIA_MS) || from >= to) {
     throw new Refusal("interval_invalid", `${from} to ${to}`);
   }
+  checkRate(event);
+  for (const name of ["repeat", "muted", "fullscreen", "hidden"]) flag(event, name);
+}
+
+function checkRate(event: Raw): void {
   const rate = number(event, "rate");
   if (!(rate > 0 && rate <= MAX_RATE)) throw new Refusal("rate_invalid", String(rate));
-  flag(event, "repeat");
+}
+
+function checkRung(event: Raw): void {
+  position(event, "pos_ms");
+  within(event, "height", MAX_SIDE, "quality_invalid");
+  within(event, "bitrate_bps", MAX_BITRATE, "quality_invalid");
+  if (!["first", "up", "down"].includes(text(event, "shift"))) throw new Refusal("quality_invalid", "shift");
+}
+
+function checkQuality(event: Raw): void {
+  within(event, "played_ms", MAX_MEDIA_MS, "quality_invalid");
+  for (const name of ["frames", "dropped_frames"]) within(event, name, MAX_FRAMES, "quality_invalid");
+  for (const name of ["upscale_avg_pct", "upscale_max_pct", "downscale_avg_pct", "downscale_max_pct"]) {
+    if (outside(number(event, name), 0, MAX_PERCENT)) throw new Refusal("quality_invalid", name);
+  }
+  within(event, "height", MAX_SIDE, "quality_invalid");
+  within(event, "bitrate_bps", MAX_BITRATE, "quality_invalid");
+}
+
+function checkRequests(event: Raw): void {
+  took(event);
+  within(event, "requests", MAX_REQUESTS, "requests_invalid");
+  within(event, "failed", int(event, "requests"), "requests_invalid");
+  within(event, "bytes", MAX_REQUEST_BYTES, "requests_invalid");
+  for (const name of ["ttfb_ms", "buffer_ms"]) within(event, name, MAX_MEDIA_MS, "requests_invalid");
+  within(event, "throughput_bps", MAX_BITRATE, "requests_invalid");
+}
+
+function checkAction(event: Raw): void {
+  position(event, "pos_ms");
+  if (!ACTION_TYPES.some((t) => t === text(event, "type"))) throw new Refusal("action_invalid", "type");
+  if (!ACTION_VERBS.some((v) => v === text(event, "verb"))) throw new Refusal("action_invalid", "verb");
+  const id = text(event, "id");
+  if (id === "") throw new Refusal("field_missing", "id");
+  if (bytes(id) > MAX_ID) throw new Refusal("field_too_long", "id");
+  text(event, "content");
 }
 
 function checkError(event: Raw): void {
+  position(event, "pos_ms");
   const code = text(event, "code");
   if (code === "") throw new Refusal("field_missing", "code");
   if (bytes(code) > MAX_CODE) throw new Refusal("field_too_long", "code");
+  if (!["", "fatal", "warning", "business"].includes(text(event, "severity"))) throw new Refusal("severity_invalid", "severity");
   flag(event, "fatal");
   text(event, "message");
 }
@@ -165,6 +234,10 @@ function position(raw: Raw, name: string): void {
 
 function took(raw: Raw): void {
   if (outside(int(raw, "took_ms"), 0, MAX_MEDIA_MS)) throw new Refusal("took_invalid", "took_ms");
+}
+
+function within(raw: Raw, name: string, most: number, code: string): void {
+  if (outside(int(raw, name), 0, most)) throw new Refusal(code, name);
 }
 
 function outside(value: number, min: number, max: number): boolean {

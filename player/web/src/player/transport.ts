@@ -4,9 +4,9 @@ import { now } from "./observe";
 /** Sends batches to url as text/plain, which needs no preflight. */
 export function httpTransport(url: string): Transport {
   return {
-    async send(body: string): Promise<Sent> {
+    async send(body: string, sentAtMS: number): Promise<Sent> {
       try {
-        const res = await fetch(url, { method: "POST", body, keepalive: true, credentials: "omit" });
+        const res = await fetch(sentAt(url, sentAtMS), { method: "POST", body, keepalive: true, credentials: "omit" });
         if (res.ok) return { ok: true };
         if (res.status < 500 && res.status !== 429 && res.status !== 408) return { ok: false, retry: false };
         return { ok: false, retry: true, ...retryAfter(res) };
@@ -14,8 +14,13 @@ export function httpTransport(url: string): Transport {
         return { ok: false, retry: true };
       }
     },
-    last: (body) => navigator.sendBeacon(url, body),
+    last: (body, sentAtMS) => navigator.sendBeacon(sentAt(url, sentAtMS), body),
   };
+}
+
+// A batch is sent again byte for byte: when it leaves is said beside it.
+function sentAt(url: string, ms: number): string {
+  return `${url}${url.includes("?") ? "&" : "?"}sent_at=${ms}`;
 }
 
 function retryAfter(res: Response): { afterMs?: number } {
