@@ -23,19 +23,25 @@ build: web $(BIN) ## Build both programs into bin/
 install:
 	@scripts/install.sh run
 
+# What building needs, in a checkout in which nothing was run before.
+PACKAGES := node_modules/.vitascope-lock
+$(PACKAGES): package-lock.json
+	@scripts/install.sh run
+	@touch $@
+
 .PHONY: web
 web: $(WEB) ## Build the player and the dashboard
 
-player/web/dist/manifest.json: package-lock.json $(shell find player/web/src player/web/build.mjs player/web/package.json -type f 2>/dev/null)
+player/web/dist/manifest.json: package-lock.json $(shell find player/web/src player/web/build.mjs player/web/package.json -type f 2>/dev/null) | $(PACKAGES)
 	npm run --silent build -w player/web
 
-analytics/dashboard/dist/app/index.html: package-lock.json $(shell find analytics/dashboard/src analytics/dashboard/index.html analytics/dashboard/vite.config.ts analytics/dashboard/package.json -type f 2>/dev/null)
+analytics/dashboard/dist/app/index.html: package-lock.json $(shell find analytics/dashboard/src analytics/dashboard/index.html analytics/dashboard/vite.config.ts analytics/dashboard/package.json -type f 2>/dev/null) | $(PACKAGES)
 	npm run --silent build -w analytics/dashboard
 
 bin/vitascope: go.mod $(GO_FILES) $(WEB)
 	go build -o $@ ./cmd/vitascope
 
-bin/vitascope-media: go.mod $(GO_FILES)
+bin/vitascope-media: go.mod $(GO_FILES) | $(PACKAGES)
 	go build -o $@ ./cmd/vitascope-media
 
 .PHONY: test
@@ -74,6 +80,10 @@ test-cluster: ## The same scenario against real Kafka, MinIO, Postgres and Click
 lint: ## Static analysis
 	go vet ./...
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+.PHONY: race
+race: build ## The Go tests again under the race detector; slow, and its first build is slower
+	go test -race ./...
 
 .PHONY: bench
 bench: build ## Measure; one JSON line a measure

@@ -55,6 +55,7 @@ func (a *App) openClients(ctx context.Context) (c *clients, err error) {
 type store struct {
 	name    string
 	mend    string // what to do when it does not answer
+	absent  error  // what ping gives before prepare has ever run; nil: nothing of its own
 	open    func(ctx context.Context, c *clients) error
 	ping    func(ctx context.Context, c *clients) error
 	prepare func(ctx context.Context, c *clients) error
@@ -98,7 +99,7 @@ func (a *App) catalogStore() store {
 
 func (a *App) objectStore() store {
 	return store{
-		name: "object store", mend: "Check --s3-endpoint, the keys and their rights.",
+		name: "object store", mend: "Check --s3-endpoint, the keys and their rights.", absent: blob.ErrNoBucket,
 		open: func(_ context.Context, c *clients) (err error) {
 			c.blobs, err = blob.Open(blob.Config{
 				Endpoint: a.cfg.S3Endpoint, Region: a.cfg.S3Region, Bucket: a.cfg.S3Bucket,
@@ -113,7 +114,7 @@ func (a *App) objectStore() store {
 
 func (a *App) eventLog() store {
 	return store{
-		name: "event log", mend: "Check --kafka-brokers and the brokers' advertised listeners.",
+		name: "event log", mend: "Check --kafka-brokers and the brokers' advertised listeners.", absent: eventlog.ErrNoTopic,
 		open: func(_ context.Context, c *clients) (err error) {
 			cfg := eventlog.DefaultConfig()
 			cfg.Brokers = a.cfg.KafkaBrokers

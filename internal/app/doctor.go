@@ -71,6 +71,9 @@ func examineStores(ctx context.Context, cfg Config) []Finding {
 		if err == nil {
 			err = s.ping(ctx, c)
 		}
+		if s.absent != nil && errors.Is(err, s.absent) {
+			err = nil // it answers; the first start makes what is missing
+		}
 		out = append(out, Finding{"the " + s.name + " answers", err, s.mend})
 	}
 	if err := c.close(); err != nil {

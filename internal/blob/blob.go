@@ -41,6 +41,9 @@ import (
 // ErrNotFound is returned for a key that holds no object.
 var ErrNotFound = errors.New("object not found")
 
+// ErrNoBucket is returned by Ping before EnsureBucket has made the bucket.
+var ErrNoBucket = errors.New("bucket does not exist")
+
 // Config says which S3 server holds the objects.
 type Config struct {
 	Endpoint  string // host:port, without a scheme
@@ -224,11 +227,12 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[Info, error] 
 	}
 }
 
-// Ping reports whether the bucket can be reached.
+// Ping reports whether the bucket can be reached: ErrNoBucket when the store
+// answers and has none of that name.
 func (s *Store) Ping(ctx context.Context) error {
 	ok, err := s.client.BucketExists(ctx, s.bucket)
 	if err == nil && !ok {
-		err = fmt.Errorf("bucket %s does not exist", s.bucket)
+		err = fmt.Errorf("%w: %s", ErrNoBucket, s.bucket)
 	}
 	return err
 }

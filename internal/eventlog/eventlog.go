@@ -138,7 +138,10 @@ func (l *Log) awaitTopic(ctx context.Context, topic string) error {
 	}
 }
 
-// Partitions returns the numbers of a topic's partitions.
+// ErrNoTopic is returned for a topic that EnsureTopics has not made yet.
+var ErrNoTopic error = kafka.UnknownTopicOrPartition
+
+// Partitions returns the numbers of a topic's partitions, or ErrNoTopic.
 func (l *Log) Partitions(ctx context.Context, topic string) ([]int, error) {
 	res, err := l.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {
@@ -157,7 +160,7 @@ func (l *Log) Partitions(ctx context.Context, topic string) ([]int, error) {
 		}
 		return numbers, nil
 	}
-	return nil, fmt.Errorf("partitions of %s: %w", topic, kafka.UnknownTopicOrPartition)
+	return nil, fmt.Errorf("partitions of %s: %w", topic, ErrNoTopic)
 }
 
 // Range is what a partition holds: offsets First up to, not including, End.
