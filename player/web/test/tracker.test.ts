@@ -184,6 +184,70 @@ test("play and startup are told once, though playback pauses and goes on", () =>
   expect(p.kinds()).toEqual(["play", "startup", "watch", "pause", "watch", "pause"]);
 });
 
+test("a stall is told as it begins, so that one nobody sat through is known", () => {
+  const p = simulate();
+  p.start();
+  p.run(1000);
+  p.tracker.waiting(p.now(), 1000);
+  p.tracker.waiting(p.now(), 1000);
+  expect(p.events.filter((e) => e.k === "stall")).toMatchObject([{ pos_ms: 1000 }]);
+});
+
+test("seek latency runs from asking until media time moves, or until the frame when paused", () => {
+  const p = simulate();
+  p.start();
+  p.run(1000);
+  p.tracker.seeking(p.now(), 8000);
+  p.wait(100);
+  p.tracker.seeking(p.now(), 9000);
+  p.wait(50);
+  p.tracker.seeked(p.now(), 9000);
+  p.wait(150);
+  p.tracker.playing(p.now(), 9000);
+  p.wait(100);
+  p.tracker.progress(p.now(), 9100);
+  p.tracker.pause(p.now(), 9100);
+  p.tracker.seeking(p.now(), 2000);
+  p.wait(70);
+  p.tracker.seeked(p.now(), 2000);
+  expect(p.events.filter((e) => e.k === "seek_wait")).toMatchObject([
+    { pos_ms: 9000, took_ms: 400 },
+    { pos_ms: 2000, took_ms: 70 },
+  ]);
+});
+
+test("each interval has one set of conditions, and tells those that hold", () => {
+  const p = simulate();
+  p.tracker.conditions(p.now(), 0, { muted: true });
+  p.start();
+  p.run(1000);
+  p.tracker.conditions(p.now(), 1000, { muted: true });
+  p.tracker.conditions(p.now(), 1000, { muted: false, fullscreen: true });
+  p.run(1000);
+  p.tracker.conditions(p.now(), 2000, { hidden: true });
+  p.run(1000);
+  p.pause();
+  const told = p.events.filter((e): e is WatchEvent => e.k === "watch").map(({ k, at_ms, rate, repeat, ...rest }) => rest);
+  expect(told).toEqual([
+    { from_ms: 0, to_ms: 1000, muted: true },
+    { from_ms: 1000, to_ms: 2000, fullscreen: true },
+    { from_ms: 2000, to_ms: 3000, fullscreen: true, hidden: true },
+  ]);
+});
+
+test("a change of speed is told, and errors tell how bad they are", () => {
+  const p = simulate();
+  p.start();
+  p.run(1000);
+  p.setRate(2);
+  p.tracker.error(p.now(), "stalled", "warning", "");
+  p.run(1000);
+  p.tracker.error(p.now(), "gone", true, "");
+  expect(p.events.filter((e) => e.k === "rate")).toMatchObject([{ pos_ms: 1000, rate: 2 }]);
+  expect(p.events.filter((e) => e.k === "error")).toMatchObject([{ severity: "warning", fatal: false }, { severity: "fatal", fatal: true }]);
+  expect(p.watched()).toEqual([[0, 1000, false], [1000, 3000, false]]);
+});
+
 test("nothing reaches past the end of the media", () => {
   const p = simulate(1500);
   p.start();

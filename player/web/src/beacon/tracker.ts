@@ -1,8 +1,11 @@
 import { Coverage } from "./coverage";
-import type { BeaconEvent } from "./event";
+import type { BeaconEvent, Severity } from "./event";
 
 /** Media time may run ahead of the wall clock by this much between two samples. */
 const SLACK_MS = 250;
+
+/** What holds while an interval is watched; a change begins another one. */
+export interface Conditions { muted: boolean; fullscreen: boolean; hidden: boolean }
 
 interface Open {
   /** Start of the interval, whole milliseconds of media time. */
@@ -34,6 +37,11 @@ export class Tracker {
   #seekTo = 0;
   /** From a seek until media time moves again: waiting is not rebuffering. */
   #settling = false;
+  /** When a seek was asked for whose first frame is awaited, or -1. */
+  #seekAskedAt = -1;
+  /** Playback was under way when the seek was asked for: it ends when media time moves. */
+  #awaitsMotion = false;
+  #conditions: Conditions = { muted: false, fullscreen: false, hidden: false };
   #stall: { at: number; pos: number } | null = null;
 
   /** durationMs of 0 means unknown: positions are then not clamped above. */
@@ -87,6 +95,7 @@ export class Tracker {
     }
     if (moved > 0) {
       this.#endStall(at);
+      this.#endSeekWait(at);
       this.#settling = false;
       open.last = pos;
     }
@@ -98,6 +107,9 @@ export class Tracker {
   seeking(at: number, pos: number): void {
     this.#endStall(at);
     if (this.#seekFrom < 0) this.#seekFrom = this.#open?.last ?? this.#pos;
+    // Of a seek while paused nobody awaits more than its frame, which `seeked` tells of.
+    if (this.#seekAskedAt < 0) this.#seekAskedAt = at;
+    if (this.#open) this.#awaitsMotion = true;
     this.#seekTo = pos;
     this.#settling = true;
     this.#close(at);
@@ -111,11 +123,14 @@ export class Tracker {
     const to = this.#clamp(this.#pos);
     this.#seekFrom = -1;
     if (from !== to) this.#emit({ k: "seek", at_ms: ms(at), from_ms: from, to_ms: to });
+    if (!this.#awaitsMotion) this.#endSeekWait(at);
   }
 
   /** No data at the playhead. */
   waiting(at: number, pos: number): void {
-    if (this.#started && !this.#settling && this.#open && !this.#stall) this.#stall = { at, pos };
+    if (!this.#started || this.#settling || !this.#open || this.#stall) return;
+    this.#stall = { at, pos };
+    this.#emit({ k: "stall", at_ms: ms(at), pos_ms: this.#clamp(pos) });
   }
 
   /** Playback was paused at pos. */
@@ -140,12 +155,28 @@ export class Tracker {
       if (this.#open) this.#open.rate = rate;
     }
     this.#rate = rate;
+    if (this.#started) this.#emit({ k: "rate", at_ms: ms(at), pos_ms: this.#clamp(pos), rate });
   }
 
-  /** Playback failed. */
-  error(at: number, code: string, fatal: boolean, message: string): void {
-    if (fatal) this.#close(at);
-    this.#emit({ k: "error", at_ms: ms(at), code: code.slice(0, 64), fatal, message: message.slice(0, 500) });
+  /** Some conditions changed at pos; intervals have one set of them each. */
+  conditions(at: number, pos: number, change: Partial<Conditions>): void {
+    const next = { ...this.#conditions, ...change };
+    if (JSON.stringify(next) === JSON.stringify(this.#conditions)) return;
+    if (this.#open) {
+      this.progress(at, pos);
+      this.#cut(at);
+    }
+    this.#conditions = next;
+  }
+
+  /** Something failed; a fatal error ends playback, a business one says that it is not allowed. */
+  error(at: number, code: string, severity: boolean | Severity, message: string): void {
+    if (typeof severity === "boolean") severity = severity ? "fatal" : "warning";
+    if (severity !== "warning") this.#close(at);
+    this.#emit({
+      k: "error", at_ms: ms(at), pos_ms: this.#clamp(this.#pos), code: code.slice(0, 64), severity,
+      fatal: severity === "fatal", message: message.slice(0, 500),
+    });
   }
 
   /** Reports the interval so far and goes on: the next one starts where it ended. */
@@ -161,6 +192,8 @@ export class Tracker {
 
   #settle(at: number, pos: number): void {
     this.progress(at, pos);
+    this.#seekAskedAt = -1; // what is awaited will not come
+    this.#awaitsMotion = false;
     this.#endStall(at);
     this.#close(at);
     this.#pos = pos;
@@ -179,7 +212,7 @@ export class Tracker {
     for (const piece of this.#coverage.add(open.from, to)) {
       this.#emit({
         k: "watch", at_ms: ms(at), from_ms: piece.from, to_ms: piece.to,
-        rate: open.rate, repeat: piece.repeat,
+        rate: open.rate, repeat: piece.repeat, ...this.#told(),
       });
     }
     open.from = to;
@@ -188,6 +221,18 @@ export class Tracker {
   #close(at: number): void {
     this.#cut(at);
     this.#open = null;
+  }
+
+  /** The conditions that hold, as a watch event tells them. */
+  #told(): Partial<Conditions> {
+    return Object.fromEntries(Object.entries(this.#conditions).filter(([, holds]) => holds));
+  }
+
+  #endSeekWait(at: number): void {
+    const asked = this.#seekAskedAt;
+    this.#seekAskedAt = -1;
+    this.#awaitsMotion = false;
+    if (asked >= 0) this.#emit({ k: "seek_wait", at_ms: ms(at), pos_ms: this.#clamp(this.#seekTo), took_ms: ms(at - asked) });
   }
 
   #endStall(at: number): void {
