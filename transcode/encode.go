@@ -131,7 +131,10 @@ func (s *Service) run(ctx context.Context, args EncodeArgs, spec *child.EncodeSp
 	if u.done.Damaged > 0 {
 		s.log.InfoContext(ctx, "source is damaged in places", "media_id", u.media.ID, "packets", u.done.Damaged)
 	}
-	return u.finish(ctx, *spec)
+	rows, err := u.finish(ctx, *spec)
+	describeAudio(rows, args.Probe)
+	describeTexts(u.texts, args.Probe)
+	return rows, err
 }
 
 // discard removes what an attempt left that came to nothing. What remains after

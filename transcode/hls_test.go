@@ -31,6 +31,7 @@ type track struct {
 	segments  []float64 // durations in seconds
 	frames    int
 	codecs    string
+	hidden    uint64 // what the edit list takes off, in the timescale
 }
 
 func (t track) seconds() float64 {
@@ -89,15 +90,25 @@ func (p *presentation) variant(t *testing.T, v *m3u8.Variant) {
 	require.InDelta(t, float64(rendition.frames)/rendition.seconds(), v.FrameRate, 0.01)
 	codecs := rendition.codecs
 	if v.Audio != "" {
-		require.Len(t, v.Alternatives, 1)
-		alternative := v.Alternatives[0]
-		require.Equal(t, "aud", alternative.GroupId)
-		require.True(t, alternative.Default && alternative.Autoselect)
-		require.NotEmpty(t, alternative.Name)
-		require.Equal(t, 2, alternative.Channels.Amount)
-		audio := readTrack(t, p.dir, alternative.URI)
-		p.audio = &audio
-		codecs += "," + audio.codecs
+		names, chosen := map[string]bool{}, 0
+		for _, alternative := range v.Alternatives {
+			if alternative.Type != "AUDIO" {
+				continue
+			}
+			require.Equal(t, v.Audio, alternative.GroupId)
+			require.True(t, alternative.Autoselect)
+			require.NotEmpty(t, alternative.Name)
+			require.False(t, names[alternative.Name], "two tracks are called %s", alternative.Name)
+			names[alternative.Name] = true
+			require.Equal(t, 2, alternative.Channels.Amount)
+			audio := readTrack(t, p.dir, alternative.URI)
+			if alternative.Default {
+				chosen++
+				p.audio = &audio
+				codecs += "," + audio.codecs
+			}
+		}
+		require.Equal(t, 1, chosen, "tracks by default")
 	}
 	require.Equal(t, codecs, v.Codecs)
 }
@@ -119,11 +130,15 @@ func readTrack(t *testing.T, dir, uri string) track {
 	require.NotNil(t, media.Map)
 	folder := filepath.Join(dir, filepath.Dir(uri))
 	tr := track{uri: uri}
-	tr.timescale, tr.codecs = readInit(t, filepath.Join(folder, media.Map.URI))
+	tr.timescale, tr.codecs, tr.hidden = readInit(t, filepath.Join(folder, media.Map.URI))
 	next := uint64(0)
-	for _, s := range media.GetAllSegments() {
+	for n, s := range media.GetAllSegments() {
 		duration, frames := readSegment(t, filepath.Join(folder, s.URI), tr, next)
-		require.InDelta(t, float64(duration)/tr.timescale, s.Duration, 1e-5, "EXTINF of %s", s.URI)
+		presented := duration
+		if n == 0 && !strings.HasPrefix(tr.codecs, "avc1") {
+			presented -= tr.hidden // priming
+		}
+		require.InDelta(t, float64(presented)/tr.timescale, s.Duration, 1e-5, "EXTINF of %s", s.URI)
 		require.LessOrEqual(t, s.Duration, 6.5)
 		next += duration
 		tr.segments = append(tr.segments, s.Duration)
@@ -132,23 +147,28 @@ func readTrack(t *testing.T, dir, uri string) track {
 	return tr
 }
 
-func readInit(t *testing.T, file string) (timescale float64, codecs string) {
+func readInit(t *testing.T, file string) (timescale float64, codecs string, hidden uint64) {
 	t.Helper()
 	parsed, err := mp4.ReadMP4File(file)
 	require.NoError(t, err)
 	require.NotNil(t, parsed.Init)
 	trak := parsed.Init.Moov.Trak
 	timescale = float64(trak.Mdia.Mdhd.Timescale)
+	if trak.Edts != nil {
+		require.Len(t, trak.Edts.Elst[0].Entries, 1)
+		hidden = uint64(trak.Edts.Elst[0].Entries[0].MediaTime)
+	}
 	stsd := trak.Mdia.Minf.Stbl.Stsd
 	if stsd.AvcX != nil {
 		sps, err := avc.ParseSPSNALUnit(stsd.AvcX.AvcC.SPSnalus[0], true)
 		require.NoError(t, err)
 		require.EqualValues(t, 100, sps.Profile, "not High")
-		return timescale, avc.CodecString("avc1", sps)
+		return timescale, avc.CodecString("avc1", sps), hidden
 	}
 	require.NotNil(t, stsd.Mp4a)
 	require.EqualValues(t, 48000, timescale)
-	return timescale, "mp4a.40.2"
+	require.EqualValues(t, 1024, hidden, "priming")
+	return timescale, "mp4a.40.2", hidden
 }
 
 // readSegment checks one segment and returns its duration and count of samples.
@@ -168,11 +188,12 @@ func readSegment(t *testing.T, file string, tr track, start uint64) (uint64, int
 	if video {
 		require.True(t, samples[0].IsSync(), "%s starts without a keyframe", file)
 		require.True(t, avc.IsIDRSample(samples[0].Data), "%s starts without an IDR", file)
-		require.EqualValues(t, start, samples[0].PresentationTime(), "first frame of %s", file)
+		require.EqualValues(t, start+tr.hidden, samples[0].PresentationTime(), "first frame of %s", file)
 	}
 	duration, keys := uint64(0), 0
 	for i, s := range samples {
 		require.Positive(t, s.Dur)
+		require.GreaterOrEqual(t, s.CompositionTimeOffset, int32(0), "FFmpeg reads signed offsets late")
 		if video && mp4.IsSyncSampleFlags(s.Flags) {
 			require.InDelta(t, 2*float64(keys), float64(duration)/tr.timescale, 0.01, "keyframe %d, sample %d of %s", keys, i, file)
 			keys++

@@ -132,7 +132,11 @@ func (s *Service) showSource(ctx context.Context, id string, row catalog.Renditi
 	}
 	if m.Publication == sourcePublication {
 		folder := blob.Relative(m.AccountID, m.ID, row.OutputPrefix)
-		playlist := sourceMultivariant(index, func(track int) string {
+		texts, err := s.subtitles(ctx, m)
+		if err != nil {
+			return err
+		}
+		playlist := sourceMultivariant(index, texts, func(track int) string {
 			return playlistKey(folder + strconv.Itoa(track))
 		})
 		if err := s.writePublication(ctx, m, playlist, sourcePublication, catalog.StatePlayable); err != nil {

@@ -76,11 +76,11 @@ func TestPlanMakesPlayableFirst(t *testing.T) {
 	first, second := plan[0], plan[1]
 	require.Equal(t, "v360", first.Rungs[0].Name)
 	require.Len(t, first.Rungs, 1)
-	require.NotNil(t, first.Audio)
+	require.Len(t, first.Audio, 1)
 	require.True(t, first.Poster)
 	require.Equal(t, 100, first.Storyboard.MaxTiles)
 	require.Equal(t, []string{"v720", "v540"}, []string{second.Rungs[0].Name, second.Rungs[1].Name}, "largest first")
-	require.Nil(t, second.Audio)
+	require.Empty(t, second.Audio)
 	require.Equal(t, 60, first.GOPFrames)
 	require.Equal(t, first.GOPFrames, second.GOPFrames)
 
@@ -107,7 +107,7 @@ func TestPlanOfWhatPlaysAlreadyDecodesOnce(t *testing.T) {
 	plan := transcode.Plan(probe, true)
 	require.Len(t, plan, 1)
 	require.Equal(t, "v1080 v720 v540 v360", names(plan[0]))
-	require.NotNil(t, plan[0].Audio)
+	require.Len(t, plan[0].Audio, 1)
 	require.NotNil(t, plan[0].Storyboard)
 	require.True(t, plan[0].Poster)
 
@@ -115,6 +115,6 @@ func TestPlanOfWhatPlaysAlreadyDecodesOnce(t *testing.T) {
 	plan = transcode.Plan(probe, true)
 	require.Len(t, plan, 3, "each rung above 1080p is alone")
 	require.Equal(t, []string{"v1080 v720 v540 v360", "v1440", "v2160"}, []string{names(plan[0]), names(plan[1]), names(plan[2])})
-	require.Nil(t, plan[1].Audio)
+	require.Empty(t, plan[1].Audio)
 	require.Equal(t, plan[0].GOPFrames, plan[2].GOPFrames)
 }

@@ -13,8 +13,6 @@ const (
 	gopSeconds     = 2 // 1.13
 	segmentGOPs    = 3 // 7.5: 6 s
 	targetDuration = gopSeconds * segmentGOPs
-	audioBPS       = 128_000
-	audioName      = "a0"
 )
 
 // The storyboard's sheet: at most 100 thumbnails, at least 2 s apart.
@@ -30,9 +28,7 @@ const (
 // as fit share the first pass, which saves a decoding.
 func Plan(probe child.ProbeResult, instant bool) []child.EncodeSpec {
 	first := child.EncodeSpec{SegmentGOPs: segmentGOPs, Poster: true}
-	if len(probe.Audio) > 0 {
-		first.Audio = &child.AudioSpec{Name: audioName, BitrateBPS: audioBPS}
-	}
+	first.Audio, first.Texts = audioSpecs(probe), textSpecs(probe)
 	if probe.Video == nil {
 		return []child.EncodeSpec{first}
 	}

@@ -6,13 +6,13 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/Eyevinn/hls-m3u8/m3u8"
 
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/jit"
+	"github.com/vitascope/vitascope/internal/langtag"
 	"github.com/vitascope/vitascope/transcode/child"
 )
 
@@ -20,6 +20,8 @@ const (
 	// playlistVersion is what EXT-X-MAP without I-frames-only needs, and more.
 	playlistVersion = 7
 	audioGroup      = "aud"
+	// describesVideo marks sound for those who do not see (RFC 8216bis, 4.4.6.1).
+	describesVideo = "public.accessibility.describes-video"
 	// defaultBPS is where a player should start when it knows nothing (1.32).
 	defaultBPS = 2_000_000
 )
@@ -76,23 +78,26 @@ func (o *output) rates() (peak, average int) {
 
 // multivariant is the multivariant playlist over finished renditions (RFC
 // 8216bis, 4.4.6). uri gives a rendition's playlist, relative to this one.
-func multivariant(renditions []catalog.Rendition, language string, uri func(catalog.Rendition) string) []byte {
+func multivariant(renditions []catalog.Rendition, texts []*m3u8.Alternative, uri func(catalog.Rendition) string) []byte {
 	p := m3u8.NewMasterPlaylist()
 	p.SetVersion(playlistVersion)
 	p.SetIndependentSegments(true)
-	var audio *catalog.Rendition
-	var videos []catalog.Rendition
-	for i, r := range renditions {
+	var audios, videos []catalog.Rendition
+	for _, r := range renditions {
 		if r.Kind == catalog.RenditionAudio {
-			audio = &renditions[i]
+			audios = append(audios, r)
 		} else {
 			videos = append(videos, r)
 		}
 	}
-	if len(videos) == 0 && audio != nil {
-		p.Append(uri(*audio), nil, m3u8.VariantParams{
-			Bandwidth: uint32(audio.BandwidthBPS), AverageBandwidth: uint32(audio.AverageBandwidthBPS), Codecs: audio.Codecs,
-		})
+	sound := soundOf(audios, uri)
+	if len(videos) == 0 && len(audios) > 0 {
+		params := m3u8.VariantParams{Bandwidth: uint32(sound.peak), AverageBandwidth: uint32(sound.average), Codecs: sound.codecs}
+		if len(audios) > 1 {
+			params.Audio, params.Alternatives = audioGroup, sound.choices
+		}
+		addTexts(&params, texts)
+		p.Append(uri(sound.first), nil, params)
 		return encode(p)
 	}
 	for _, v := range startFirst(videos) {
@@ -100,24 +105,61 @@ func multivariant(renditions []catalog.Rendition, language string, uri func(cata
 			Bandwidth: uint32(v.BandwidthBPS), AverageBandwidth: uint32(v.AverageBandwidthBPS), Codecs: v.Codecs,
 			Resolution: fmt.Sprintf("%dx%d", v.Width, v.Height), FrameRate: v.FrameRate, VideoRange: "SDR", Captions: "NONE",
 		}
-		if audio != nil {
-			params.Bandwidth += uint32(audio.BandwidthBPS)
-			params.AverageBandwidth += uint32(audio.AverageBandwidthBPS)
-			params.Codecs += "," + audio.Codecs
-			params.Audio = audioGroup
-			params.Alternatives = []*m3u8.Alternative{{
-				Type: "AUDIO", GroupId: audioGroup, Name: audioLabel(language), Language: language,
-				Default: true, Autoselect: true, Channels: &m3u8.Channels{Amount: 2}, URI: uri(*audio),
-			}}
+		if len(audios) > 0 {
+			params.Bandwidth += uint32(sound.peak)
+			params.AverageBandwidth += uint32(sound.average)
+			params.Codecs += "," + sound.codecs
+			params.Audio, params.Alternatives = audioGroup, sound.choices
 		}
+		addTexts(&params, texts)
 		p.Append(uri(v), nil, params)
 	}
 	return encode(p)
 }
 
+// sound is the audio group: its choices, and what any variant adds for it.
+type sound struct {
+	first         catalog.Rendition // plays unasked
+	choices       []*m3u8.Alternative
+	codecs        string
+	peak, average int // of the largest, as any may be chosen (9.13)
+}
+
+// addTexts gives a variant the subtitles group.
+func addTexts(params *m3u8.VariantParams, texts []*m3u8.Alternative) {
+	if len(texts) > 0 {
+		params.Subtitles = captionGroup
+		params.Alternatives = append(params.Alternatives[:len(params.Alternatives):len(params.Alternatives)], texts...)
+	}
+}
+
+func soundOf(audios []catalog.Rendition, uri func(catalog.Rendition) string) sound {
+	var s sound
+	if len(audios) == 0 {
+		return s
+	}
+	s.first = audios[max(0, slices.IndexFunc(audios, func(r catalog.Rendition) bool { return r.IsDefault }))]
+	s.codecs = s.first.Codecs
+	for _, a := range audios {
+		s.peak, s.average = max(s.peak, a.BandwidthBPS), max(s.average, a.AverageBandwidthBPS)
+		choice := &m3u8.Alternative{
+			Type: "AUDIO", GroupId: audioGroup, Name: a.Label, Language: a.Language, Default: a.Name == s.first.Name,
+			Autoselect: true, Channels: &m3u8.Channels{Amount: max(1, a.Channels)}, URI: uri(a),
+		}
+		if a.Label == "" { // of a release that did not name them
+			choice.Name = "Audio"
+		}
+		if a.Described {
+			choice.Characteristics = describesVideo
+		}
+		s.choices = append(s.choices, choice)
+	}
+	return s
+}
+
 // sourceMultivariant is the multivariant playlist of a source that is served as it
 // is. uri gives the playlist of a track, relative to this one.
-func sourceMultivariant(index *jit.Index, uri func(track int) string) []byte {
+func sourceMultivariant(index *jit.Index, texts []*m3u8.Alternative, uri func(track int) string) []byte {
 	p := m3u8.NewMasterPlaylist()
 	p.SetVersion(playlistVersion)
 	p.SetIndependentSegments(true)
@@ -128,26 +170,24 @@ func sourceMultivariant(index *jit.Index, uri func(track int) string) []byte {
 	if index.HasVideo() {
 		params.Resolution = fmt.Sprintf("%dx%d", v.Width, v.Height)
 		params.FrameRate, params.VideoRange, params.Captions = v.FrameRate, "SDR", "NONE"
-		names := map[string]int{}
+		taken := map[string]bool{}
 		for n, t := range index.Tracks() {
 			if t.Video {
 				continue
 			}
-			known := t.Language
-			if known == "und" {
-				known = ""
-			}
-			label := audioLabel(known)
-			if names[label]++; names[label] > 1 {
-				label = fmt.Sprintf("%s %d", label, names[label])
+			tag := langtag.Canonical(t.Language)
+			label := langtag.Name(tag)
+			if label == "" {
+				label = "Audio"
 			}
 			params.Audio = audioGroup
 			params.Alternatives = append(params.Alternatives, &m3u8.Alternative{
-				Type: "AUDIO", GroupId: audioGroup, Name: label, Language: known, Default: len(params.Alternatives) == 0,
+				Type: "AUDIO", GroupId: audioGroup, Name: distinct(label, taken), Language: tag, Default: len(params.Alternatives) == 0,
 				Autoselect: true, Channels: &m3u8.Channels{Amount: t.Channels}, URI: uri(n),
 			})
 		}
 	}
+	addTexts(&params, texts)
 	p.Append(uri(0), nil, params)
 	return encode(p)
 }
@@ -172,14 +212,6 @@ func startFirst(videos []catalog.Rendition) []catalog.Rendition {
 	}
 	first := sorted[start]
 	return append([]catalog.Rendition{first}, slices.Delete(sorted, start, start+1)...)
-}
-
-// audioLabel is what a player's menu shows for an audio track.
-func audioLabel(language string) string {
-	if language == "" {
-		return "Audio"
-	}
-	return strings.ToUpper(language)
 }
 
 // storyboardVTT describes the storyboard's tiles as WebVTT metadata: each cue is

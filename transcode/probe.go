@@ -107,6 +107,7 @@ func (s *Service) probed(ctx context.Context, m *catalog.Media, found child.Prob
 			catalog.Set{Column: "height", Value: v.DisplayHeight},
 			catalog.Set{Column: "frame_rate", Value: FrameRate(v.FrameRate).Float64()})
 	}
+	set = append(set, chapterColumns(*m, found)...)
 	err := s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		err := s.db.Transition(ctx, tx, m.ID, m.Generation, []catalog.MediaState{state}, state, set...)
 		if err != nil {

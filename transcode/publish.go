@@ -39,7 +39,7 @@ func (s *Service) record(ctx context.Context, u *uploader, n int, rows []catalog
 				return err
 			}
 		}
-		return nil
+		return s.recordTexts(ctx, tx, u)
 	})
 }
 
@@ -63,7 +63,7 @@ func (s *Service) publish(ctx context.Context, args EncodeArgs, n int, final boo
 		n = m.Publication // recorded by an earlier run of another plan, and perhaps never shown
 	}
 	if m.Publication == n { // a later one stays: a repeat has only the state to bring up
-		playlist, err := s.ladderPlaylist(ctx, m, args)
+		playlist, err := s.ladderPlaylist(ctx, m)
 		if err != nil {
 			return err
 		}
@@ -119,12 +119,16 @@ func (s *Service) showName(ctx context.Context, m catalog.Media) error {
 }
 
 // ladderPlaylist is the multivariant playlist of what has been encoded.
-func (s *Service) ladderPlaylist(ctx context.Context, m catalog.Media, args EncodeArgs) ([]byte, error) {
+func (s *Service) ladderPlaylist(ctx context.Context, m catalog.Media) ([]byte, error) {
 	rows, err := s.db.Renditions(ctx, s.db, m.ID, m.Generation)
 	if err != nil {
 		return nil, err
 	}
-	return multivariant(rows, language(args.Probe), func(r catalog.Rendition) string {
+	texts, err := s.subtitles(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return multivariant(rows, texts, func(r catalog.Rendition) string {
 		return blob.Relative(m.AccountID, m.ID, playlistKey(r.OutputPrefix))
 	}), nil
 }
@@ -148,19 +152,16 @@ func (s *Service) writePublication(ctx context.Context, m catalog.Media, playlis
 	case err == nil && (current.Generation > m.Generation || current.Generation == m.Generation && current.Publication > n):
 		return nil // never back to an older publication
 	}
-	return s.store.WritePointer(ctx, blob.Pointer{
+	pointer := blob.Pointer{
 		Account: m.AccountID, Media: m.ID, Generation: m.Generation, Publication: n, State: string(state), Name: m.Name,
 		DurationMS: m.DurationMS, Width: m.Width, Height: m.Height, HasVideo: m.HasVideo, HasAudio: m.HasAudio,
 		Multivariant: relative(key), Poster: relative(m.PosterKey), Storyboard: relative(m.StoryboardKey),
-	})
-}
-
-// language is the audio track's, empty when unknown.
-func language(p child.ProbeResult) string {
-	if len(p.Audio) == 0 {
-		return ""
+		Preview: relative(m.PreviewKey), Chapters: s.chapters(ctx, m),
 	}
-	return p.Audio[0].Language
+	if pointer.Captions, err = s.sidecars(ctx, m); err != nil {
+		return err
+	}
+	return s.store.WritePointer(ctx, pointer)
 }
 
 // passes returns the plan's passes and this one's place in the media's progress:

@@ -65,7 +65,7 @@ func flashes(t *testing.T, playlist string) []float64 {
 // beeps are the times at which silence ends.
 func beeps(t *testing.T, playlist string) []float64 {
 	t.Helper()
-	samples := decode(t, playlist, "-ac", "1", "-ar", "48000", "-f", "s16le")
+	samples := decode(t, playlist, "-copyts", "-af", inPlace, "-ac", "1", "-ar", "48000", "-f", "s16le")
 	var at []float64
 	quiet := 48000
 	for i := 0; i+1 < len(samples); i += 2 {

@@ -36,6 +36,7 @@ type uploader struct {
 
 	outputs  map[string]*output
 	images   map[string]child.Image
+	texts    []text
 	done     *child.Done
 	reported time.Time
 }
@@ -53,6 +54,8 @@ func (u *uploader) Handle(ctx context.Context, e child.Event, file *os.File) err
 	case e.Image != nil:
 		u.images[e.Image.Kind] = *e.Image
 		return u.put(ctx, e.Image.File, file)
+	case e.Text != nil:
+		return u.takeText(ctx, *e.Text, file)
 	case e.Progress != nil:
 		u.progress(ctx, e.Progress.Fraction)
 	case e.Done != nil:
@@ -96,7 +99,10 @@ func (u *uploader) finish(ctx context.Context, spec child.EncodeSpec) ([]catalog
 		row.Width, row.Height, row.FrameRate = r.Width, r.Height, spec.FrameRate.Float64()
 		rows = append(rows, row)
 	}
-	if a := spec.Audio; a != nil && u.outputs[a.Name] != nil && len(u.outputs[a.Name].segments) > 0 {
+	for _, a := range spec.Audio {
+		if o := u.outputs[a.Name]; o == nil || len(o.segments) == 0 {
+			continue // a track without sound
+		}
 		row, err := u.rendition(ctx, a.Name, catalog.RenditionAudio)
 		if err != nil {
 			return nil, err

@@ -77,7 +77,7 @@ func (s *Service) views(ctx context.Context, list []catalog.Media) ([]Media, err
 	}
 	var rows []catalog.Rendition
 	err := s.db.NewSelect().Model(&rows).Where("media_id IN (?)", bun.In(ids)).
-		OrderExpr("kind DESC, width * height, name").Scan(ctx)
+		OrderExpr("kind DESC, width * height, length(name), name").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("renditions of %d media: %w", len(list), err)
 	}

@@ -5,10 +5,13 @@
 //
 //	accounts/<account>/media/<media>/g<generation>/source                  the uploaded original
 //	accounts/<account>/media/<media>/g<generation>/upload/                 while it arrives: upload.json, <from>-<to>
-//	accounts/<account>/media/<media>/g<generation>/a<attempt>/<rendition>/ init.mp4, <n>.m4s, index.m3u8
-//	accounts/<account>/media/<media>/g<generation>/a<attempt>/             poster.jpg, storyboard.jpg, storyboard.vtt
+//	accounts/<account>/media/<media>/g<generation>/a<attempt>/<rendition>/ init.mp4, <n>.m4s, index.m3u8, iframes.m3u8
+//	accounts/<account>/media/<media>/g<generation>/a<attempt>/             poster.jpg, storyboard.jpg, storyboard.vtt, preview.mp4
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/source/      index.jit: see below
 //	accounts/<account>/media/<media>/g<generation>/p<publication>/         multivariant.m3u8
+//	accounts/<account>/media/<media>/captions/                             <id>.vtt, <id>.original
+//	accounts/<account>/media/<media>/captions/<id>/d<milliseconds>/        index.m3u8, <n>.vtt: the same for HLS
+//	accounts/<account>/media/<media>/posters/<id>/                         poster.jpg, upload
 //	pointers/<media>.json                                                  see Pointer
 //
 // An index.jit (package jit) says how to serve the generation's source as HLS. The

@@ -60,3 +60,30 @@ func Relative(account, media, key string) string {
 
 // PointerKey names the one mutable object of a media: which publication is newest.
 func PointerKey(media string) string { return "pointers/" + media + ".json" }
+
+// CaptionKey names a caption track, whole. A track that is changed has a new id.
+func CaptionKey(account, media, id string) string {
+	return MediaPrefix(account, media) + "captions/" + id + ".vtt"
+}
+
+// CaptionOriginalKey names a caption track as it was uploaded. It is never served
+// to viewers.
+func CaptionOriginalKey(account, media, id string) string {
+	return MediaPrefix(account, media) + "captions/" + id + ".original"
+}
+
+// CaptionFolder is where a caption track lies in segments for a media of a
+// duration, with a trailing slash.
+func CaptionFolder(account, media, id string, durationMS int64) string {
+	return fmt.Sprintf("%scaptions/%s/d%d/", MediaPrefix(account, media), id, durationMS)
+}
+
+// PosterKey names a poster that someone chose or uploaded.
+func PosterKey(account, media, id string) string {
+	return MediaPrefix(account, media) + "posters/" + id + "/poster.jpg"
+}
+
+// PosterUploadKey names an uploaded picture until a poster is made of it.
+func PosterUploadKey(account, media, id string) string {
+	return MediaPrefix(account, media) + "posters/" + id + "/upload"
+}

@@ -32,7 +32,30 @@ type Pointer struct {
 	Multivariant string `json:"multivariant"`
 	Poster       string `json:"poster,omitempty"`
 	Storyboard   string `json:"storyboard,omitempty"`
+	Preview      string `json:"preview,omitempty"` // a few silent seconds, MP4
+
+	Captions []Caption `json:"captions,omitempty"`
+	Chapters []Chapter `json:"chapters,omitempty"` // in order
 }
+
+// Caption is a text track of a media, whole, in WebVTT. The multivariant playlist
+// has the same track in segments.
+type Caption struct {
+	Language string `json:"language"` // BCP 47
+	Label    string `json:"label"`    // as a menu shows it
+	Kind     string `json:"kind"`     // "captions" or "subtitles"
+	Src      string `json:"src"`
+	Default  bool   `json:"default"`
+}
+
+// Chapter is a named moment of a media, up to the next one.
+type Chapter struct {
+	StartMS int64  `json:"start_ms"`
+	Title   string `json:"title"`
+}
+
+// maxPointer bounds a pointer: hundreds of chapters and captions fit.
+const maxPointer = 512 << 10
 
 // ReadPointer returns the media's pointer, or ErrNotFound before the first
 // publication and for unknown media.
@@ -42,7 +65,7 @@ func (s *Store) ReadPointer(ctx context.Context, media string) (Pointer, error) 
 		return Pointer{}, err
 	}
 	defer r.Close()
-	raw, err := io.ReadAll(io.LimitReader(r, 64<<10))
+	raw, err := io.ReadAll(io.LimitReader(r, maxPointer))
 	if err != nil {
 		return Pointer{}, fmt.Errorf("read pointer of media %s: %w", media, err)
 	}

@@ -49,7 +49,11 @@ type Media struct {
 	HasAudio         bool       `bun:"has_audio"`
 	Progress         float64    `bun:"progress"` // of encoding, 0 to 1
 	PosterKey        string     `bun:"poster_key"`
+	PosterChosen     bool       `bun:"poster_chosen"` // by someone: encoding leaves it alone
 	StoryboardKey    string     `bun:"storyboard_key"`
+	PreviewKey       string     `bun:"preview_key"`
+	Chapters         string     `bun:"chapters"`        // JSON, see Chapter
+	ChaptersEdited   bool       `bun:"chapters_edited"` // by someone: those of a source are ignored
 	CreatedAt        time.Time  `bun:"created_at"`
 	UpdatedAt        time.Time  `bun:"updated_at"`
 	ChangedMS        int64      `bun:"changed_ms"` // Unix milliseconds of the last change

@@ -30,6 +30,12 @@ type Rendition struct {
 	AverageBandwidthBPS int       `bun:"average_bandwidth_bps"` // over the whole rendition
 	OutputPrefix        string    `bun:"output_prefix"`         // object folder, with trailing slash
 	SegmentCount        int       `bun:"segment_count"`
+	Language            string    `bun:"language"`             // BCP 47, empty when unknown; of audio, as the next four
+	Label               string    `bun:"label"`                // what a menu shows
+	Channels            int       `bun:"channels"`             // 0 for video
+	IsDefault           bool      `bun:"is_default"`           // plays unless another is chosen
+	Described           bool      `bun:"described"`            // tells what is to be seen
+	IframeBandwidthBPS  int       `bun:"iframe_bandwidth_bps"` // peak of the I-frame playlist; 0 when there is none
 	ReadyAt             time.Time `bun:"ready_at"`
 }
 
@@ -41,6 +47,9 @@ func (db *DB) PutRendition(ctx context.Context, idb bun.IDB, r *Rendition) error
 		Set("width = EXCLUDED.width").Set("height = EXCLUDED.height").Set("frame_rate = EXCLUDED.frame_rate").
 		Set("bandwidth_bps = EXCLUDED.bandwidth_bps").Set("average_bandwidth_bps = EXCLUDED.average_bandwidth_bps").
 		Set("output_prefix = EXCLUDED.output_prefix").Set("segment_count = EXCLUDED.segment_count").
+		Set("language = EXCLUDED.language").Set("label = EXCLUDED.label").Set("channels = EXCLUDED.channels").
+		Set("is_default = EXCLUDED.is_default").Set("described = EXCLUDED.described").
+		Set("iframe_bandwidth_bps = EXCLUDED.iframe_bandwidth_bps").
 		Set("ready_at = EXCLUDED.ready_at").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("put rendition %s of media %s: %w", r.Name, r.MediaID, err)
@@ -63,7 +72,7 @@ func (db *DB) RemoveRendition(ctx context.Context, idb bun.IDB, media string, ge
 func (db *DB) Renditions(ctx context.Context, idb bun.IDB, media string, generation int) ([]Rendition, error) {
 	var list []Rendition
 	err := idb.NewSelect().Model(&list).Where("media_id = ? AND generation = ?", media, generation).
-		OrderExpr("kind DESC, width * height, name").Scan(ctx)
+		OrderExpr("kind DESC, width * height, length(name), name").Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("renditions of media %s: %w", media, err)
 	}

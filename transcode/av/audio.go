@@ -17,6 +17,9 @@ const (
 	sampleRate   = 48_000
 	aacFrame     = 1024
 	audioChannel = "stereo"
+	// priming is what FFmpeg's AAC encoder puts before the first sample: without
+	// it a decoder fades in. The edit list keeps it from being heard.
+	priming = aacFrame
 )
 
 // waveSegment is the segment length of media without a picture.
@@ -26,6 +29,7 @@ const waveSegment = 6 * time.Second
 // gaps, and encodes and packages it as AAC-LC.
 type audioTrack struct {
 	e       *encoding
+	spec    child.AudioSpec
 	decoder *decoder
 	// convert fits the source's format, and is renewed when that changes;
 	// chunk cuts what comes out into the encoder's frames.
@@ -39,17 +43,18 @@ type audioTrack struct {
 
 	lastPTS  int64
 	sent     int64 // samples given to the encoder
-	written  int64 // samples packaged
+	written  int64 // samples packaged, with the encoder's priming
 	segments int64
+	flushing bool // all samples have been sent
 }
 
-func newAudioTrack(e *encoding) (*audioTrack, error) {
-	d, err := newDecoder(e.in.audio[0])
+func newAudioTrack(e *encoding, spec child.AudioSpec) (*audioTrack, error) {
+	d, err := newDecoder(e.in.audio[spec.Track])
 	if err != nil {
 		return nil, err
 	}
-	a := &audioTrack{e: e, decoder: d, lastPTS: noPTS, pkt: astiav.AllocPacket()}
-	if e.in.video == nil && e.spec.Poster {
+	a := &audioTrack{e: e, spec: spec, decoder: d, lastPTS: noPTS, pkt: astiav.AllocPacket()}
+	if e.in.video == nil && e.spec.Poster && len(e.audio) == 0 {
 		a.wave = &waveform{}
 	}
 	if err := a.open(); err != nil {
@@ -76,13 +81,13 @@ func (a *audioTrack) open() (err error) {
 	a.ctx.SetSampleFormat(astiav.SampleFormatFltp)
 	a.ctx.SetChannelLayout(astiav.ChannelLayoutStereo)
 	a.ctx.SetTimeBase(astiav.NewRational(1, sampleRate))
-	a.ctx.SetBitRate(int64(a.e.spec.Audio.BitrateBPS))
+	a.ctx.SetBitRate(int64(a.spec.BitrateBPS))
 	a.ctx.SetFlags(a.ctx.Flags().Add(astiav.CodecContextFlagGlobalHeader))
 	if err := a.ctx.Open(codec, nil); err != nil {
 		return fmt.Errorf("open AAC encoder: %w", err)
 	}
-	a.out = newPackager(a.e.session, a.e.spec.Audio.Name, sampleRate)
-	return a.out.initAAC(sampleRate, languageOf(a.decoder.stream))
+	a.out = newPackager(a.e.session, a.spec.Name, sampleRate)
+	return a.out.initAAC(sampleRate, priming, languageOf(a.decoder.stream))
 }
 
 func (a *audioTrack) close() {
@@ -205,9 +210,7 @@ func (a *audioTrack) drain() error {
 		if err != nil {
 			return fmt.Errorf("encode audio: %w", err)
 		}
-		if a.pkt.Pts() >= 0 { // priming lies before time zero
-			err = a.take(a.pkt)
-		}
+		err = a.take(a.pkt)
 		a.pkt.Unref()
 		if err != nil {
 			return err
@@ -215,17 +218,25 @@ func (a *audioTrack) drain() error {
 	}
 }
 
-// take packages an AAC frame. A segment ends at the whole frame nearest to the
-// end of the video's.
+// take packages an AAC frame, the first of which is priming. A segment ends at
+// the whole frame nearest to the end of the video's. The last frame lasts only as
+// long as there is sound in it, so that the track is as long as its source.
 func (a *audioTrack) take(p *astiav.Packet) error {
-	if a.written >= a.boundary(a.segments+1) {
+	duration := int64(aacFrame)
+	if a.flushing {
+		duration = min(duration, priming+a.sent-a.written)
+	}
+	if duration <= 0 {
+		return nil
+	}
+	if a.written >= priming+a.boundary(a.segments+1) {
 		if err := a.out.cut(); err != nil {
 			return err
 		}
 		a.segments++
 	}
-	a.out.addAudio(p.Data(), a.written, aacFrame)
-	a.written += aacFrame
+	a.out.addAudio(p.Data(), a.written, duration)
+	a.written += duration
 	return nil
 }
 
@@ -241,14 +252,15 @@ func (a *audioTrack) boundary(n int64) int64 {
 
 // finish drains the encoder and returns the track's duration.
 func (a *audioTrack) finish() (time.Duration, error) {
+	a.flushing = true
+	if a.sent == 0 {
+		return 0, nil // a track without sound is left out
+	}
 	if err := a.ctx.SendFrame(nil); err != nil && !errors.Is(err, astiav.ErrEof) {
 		return 0, fmt.Errorf("encode audio: %w", err)
 	}
 	if err := a.drain(); err != nil {
 		return 0, err
-	}
-	if a.written == 0 && a.e.in.video == nil {
-		return 0, child.Refuse(child.DecodeFailed, "no sound decoded")
 	}
 	if err := a.out.cut(); err != nil {
 		return 0, err

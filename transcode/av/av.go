@@ -17,11 +17,11 @@
 // Timeline: presentation time zero is the earliest start of the chosen streams,
 // and the offset between picture and sound is kept: sound that starts later is
 // preceded by silence, a picture that starts later is held from its first
-// frame. Output frames lie on a constant grid. Decode times start at zero with
-// signed composition offsets, so tfdt and PTS of each segment's first frame are
-// the same and need no edit list. The encoder's priming, 1024 samples before
-// time zero, is not written: sound is in place to the sample, at the price of a
-// fade-in over its first 21 ms.
+// frame. Output frames lie on a constant grid. Decode times start at zero and
+// composition offsets are never negative; an edit list in the init segment takes
+// off what lies before time zero: for pictures, the frames by which decoding is
+// ahead; for sound, the encoder's priming of 1024 samples. Less the edit, the first
+// frame of each segment is shown at the sum of the durations before it.
 package av
 
 /*

@@ -195,7 +195,7 @@ func TestProbeTellsWhatASourceIs(t *testing.T) {
 		require.Equal(t, []int{320, 180, 180, 320, 270}, []int{got.Video.Width, got.Video.Height, got.Video.DisplayWidth, got.Video.DisplayHeight, got.Video.Rotation})
 		require.InDelta(t, 25, got.Video.FrameRate.Float64(), 0.1)
 		require.Equal(t, 8, got.Video.BitDepth)
-		require.Equal(t, []child.AudioStream{{Codec: "aac", Channels: 1, SampleRate: 44100, Language: "deu"}}, got.Audio)
+		require.Equal(t, []child.AudioStream{{Codec: "aac", Channels: 1, SampleRate: 44100, Language: "deu", Default: true}}, got.Audio)
 	})
 	t.Run("HDR and depth", func(t *testing.T) {
 		t.Parallel()

@@ -69,7 +69,7 @@ func TestOutputIsBounded(t *testing.T) {
 	t.Run("in samples: the same of sound", func(t *testing.T) {
 		t.Parallel()
 		job := encodeJob()
-		job.Encode.Rungs, job.Encode.Audio = nil, &child.AudioSpec{Name: "a0", BitrateBPS: 128_000}
+		job.Encode.Rungs, job.Encode.Audio = nil, []child.AudioSpec{{Name: "a0", BitrateBPS: 128_000}}
 		run(t, job, usual, mediatest.Generate(t, "a.mka", "-f", "lavfi", "-i", "sine=duration=2,asetpts='PTS+gt(T,1)*3600/TB'", "-c:a", "pcm_s16le"))
 	})
 	t.Run("in bytes", func(t *testing.T) {

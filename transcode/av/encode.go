@@ -19,7 +19,8 @@ type encoding struct {
 	start   time.Duration
 
 	video *videoTrack
-	audio *audioTrack
+	audio []*audioTrack
+	texts []*textTrack
 
 	reported time.Time
 }
@@ -52,12 +53,22 @@ func (e *encoding) openTracks() (err error) {
 			return err
 		}
 	}
-	if len(e.in.audio) > 0 && e.spec.Audio != nil {
-		if e.audio, err = newAudioTrack(e); err != nil {
+	for _, spec := range e.spec.Audio {
+		if spec.Track < 0 || spec.Track >= len(e.in.audio) {
+			continue // the file is not what the probe saw: its other tracks are
+		}
+		track, err := newAudioTrack(e, spec)
+		if err != nil {
 			return err
 		}
+		e.audio = append(e.audio, track)
 	}
-	if e.video == nil && e.audio == nil {
+	for _, spec := range e.spec.Texts {
+		if spec.Track >= 0 && spec.Track < len(e.in.texts) {
+			e.texts = append(e.texts, newTextTrack(e.in, spec))
+		}
+	}
+	if e.video == nil && len(e.audio) == 0 && len(e.texts) == 0 {
 		return child.Refuse(child.NoStreams, "nothing to encode")
 	}
 	return nil
@@ -67,8 +78,8 @@ func (e *encoding) close() {
 	if e.video != nil {
 		e.video.close()
 	}
-	if e.audio != nil {
-		e.audio.close()
+	for _, a := range e.audio {
+		a.close()
 	}
 }
 
@@ -94,22 +105,32 @@ func (e *encoding) pump(ctx context.Context) error {
 			return err
 		}
 	}
-	if e.audio != nil {
-		return e.audio.packet(nil)
+	for _, a := range e.audio {
+		if err := a.packet(nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 func (e *encoding) packet(p *astiav.Packet) error {
-	switch {
-	case e.video != nil && p.StreamIndex() == e.video.decoder.stream.Index():
+	if e.video != nil && p.StreamIndex() == e.video.decoder.stream.Index() {
 		e.progress(p, e.video.decoder.stream)
 		return e.video.packet(p)
-	case e.audio != nil && p.StreamIndex() == e.audio.decoder.stream.Index():
-		if e.video == nil {
-			e.progress(p, e.audio.decoder.stream)
+	}
+	for i, a := range e.audio {
+		if p.StreamIndex() != a.decoder.stream.Index() {
+			continue
 		}
-		return e.audio.packet(p)
+		if e.video == nil && i == 0 {
+			e.progress(p, a.decoder.stream)
+		}
+		return a.packet(p)
+	}
+	for _, t := range e.texts {
+		if p.StreamIndex() == t.stream.Index() {
+			t.packet(p, e.start)
+		}
 	}
 	return nil
 }
@@ -150,13 +171,21 @@ func (e *encoding) finish() error {
 		longest = d
 		done.Damaged += e.video.decoder.damaged
 	}
-	if e.audio != nil {
-		d, err := e.audio.finish()
+	for _, a := range e.audio {
+		d, err := a.finish()
 		if err != nil {
 			return err
 		}
 		longest = max(longest, d)
-		done.Damaged += e.audio.decoder.damaged
+		done.Damaged += a.decoder.damaged
+	}
+	for _, t := range e.texts {
+		if err := t.finish(e.session); err != nil {
+			return err
+		}
+	}
+	if longest == 0 && e.in.video == nil {
+		return child.Refuse(child.DecodeFailed, "no sound decoded")
 	}
 	done.DurationMS = longest.Milliseconds()
 	return e.session.Emit(child.Event{Done: done})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/asticode/go-astiav"
 
+	"github.com/vitascope/vitascope/internal/captions"
 	"github.com/vitascope/vitascope/transcode/child"
 )
 
@@ -25,6 +26,7 @@ type input struct {
 
 	video *astiav.Stream
 	audio []*astiav.Stream
+	texts []*astiav.Stream
 }
 
 // ioBuffer is FFmpeg's read buffer. Large, as each fill crosses a socket.
@@ -179,13 +181,17 @@ func checkPicture(width, height int) error {
 	return nil
 }
 
-// choose picks the largest video stream that is not cover art, and the audio.
+// choose picks the largest video stream that is not cover art, the audio and the
+// subtitles that are text.
 func (in *input) choose() error {
 	var undecodable string
 	best := 0
 	for _, s := range in.format.Streams() {
 		p := s.CodecParameters()
 		kind := p.MediaType()
+		if kind == astiav.MediaTypeSubtitle && captions.NewBuilder(p.CodecID().Name()) != nil {
+			in.texts = append(in.texts, s)
+		}
 		if kind != astiav.MediaTypeVideo && kind != astiav.MediaTypeAudio || kind == astiav.MediaTypeVideo && isCover(s) {
 			continue
 		}

@@ -21,6 +21,8 @@ type packager struct {
 	rendition string
 	timescale int64
 	next      int
+	hidden    int64 // media time at which the presentation starts
+	unheard   int64 // of the next segment: priming
 	samples   []mp4.FullSample
 }
 
@@ -30,8 +32,10 @@ func newPackager(s *child.Session, rendition string, timescale int64) *packager 
 	return &packager{session: s, rendition: rendition, timescale: timescale}
 }
 
-// initAVC writes the init segment from the encoder's parameter sets.
-func (p *packager) initAVC(extradata []byte) error {
+// initAVC writes the init segment from the encoder's parameter sets. hidden is
+// how long before its first picture is shown the encoder starts to decode: the
+// decode times of a track start at zero and its presentation there.
+func (p *packager) initAVC(extradata []byte, hidden int64) error {
 	var sets, pictures [][]byte
 	for _, unit := range avc.ExtractNalusFromByteStream(extradata) {
 		switch avc.GetNaluType(unit[0]) {
@@ -51,11 +55,12 @@ func (p *packager) initAVC(extradata []byte) error {
 	}
 	// Profile, constraints and level, as RFC 6381 wants them, are the bytes
 	// after the header of the sequence parameter set.
-	return p.init(segment, fmt.Sprintf("avc1.%02X%02X%02X", sets[0][1], sets[0][2], sets[0][3]))
+	return p.init(segment, hidden, fmt.Sprintf("avc1.%02X%02X%02X", sets[0][1], sets[0][2], sets[0][3]))
 }
 
-// initAAC writes the init segment of stereo AAC-LC.
-func (p *packager) initAAC(sampleRate int, language string) error {
+// initAAC writes the init segment of stereo AAC-LC that starts with hidden
+// samples of priming.
+func (p *packager) initAAC(sampleRate int, hidden int64, language string) error {
 	segment := mp4.CreateEmptyInit()
 	if len(language) != 3 {
 		language = "und"
@@ -64,10 +69,23 @@ func (p *packager) initAAC(sampleRate int, language string) error {
 	if err := trak.SetAACDescriptor(aac.AAClc, sampleRate); err != nil {
 		return fmt.Errorf("package %s: %w", p.rendition, err)
 	}
-	return p.init(segment, "mp4a.40.2")
+	p.unheard = hidden
+	return p.init(segment, hidden, "mp4a.40.2")
 }
 
-func (p *packager) init(segment *mp4.InitSegment, codecs string) error {
+// init writes an init segment. An edit list sets presentation time zero to hidden
+// in the media's own time: players take a signed composition offset in its place,
+// but FFmpeg shows such a track late.
+func (p *packager) init(segment *mp4.InitSegment, hidden int64, codecs string) error {
+	p.hidden = hidden
+	if hidden > 0 {
+		edts := &mp4.EdtsBox{}
+		edts.AddChild(&mp4.ElstBox{Version: 1, Entries: []mp4.ElstEntry{{MediaTime: hidden, MediaRateInteger: 1}}})
+		trak := segment.Moov.Trak
+		trak.AddChild(edts)
+		// Readers expect it between track header and media.
+		trak.Children[1], trak.Children[2] = trak.Children[2], trak.Children[1]
+	}
 	brands := mp4.NewFtyp("cmf2", 0, []string{"cmf2", "cmfc", "iso6", "mp41"})
 	segment.Ftyp = brands
 	segment.Children[0] = brands
@@ -83,13 +101,14 @@ func (p *packager) init(segment *mp4.InitSegment, codecs string) error {
 	}})
 }
 
-// addVideo adds a frame of an Annex B byte stream to the current segment.
+// addVideo adds a frame of an Annex B byte stream to the current segment. It is
+// shown offset after decodeTime.
 func (p *packager) addVideo(data []byte, decodeTime, duration int64, offset int32, key bool) {
 	flags := mp4.SetNonSyncSampleFlags(0)
 	if key {
 		flags = mp4.SyncSampleFlags
 	}
-	p.add(avc.ConvertByteStreamToNaluSample(data), flags, decodeTime, duration, offset)
+	p.add(avc.ConvertByteStreamToNaluSample(data), flags, decodeTime, duration, offset+int32(p.hidden))
 }
 
 // addAudio adds an AAC frame to the current segment.
@@ -127,9 +146,10 @@ func (p *packager) cut() error {
 	if err != nil {
 		return err
 	}
+	duration -= p.unheard
 	n := p.next
 	p.next++
-	p.samples = p.samples[:0]
+	p.samples, p.unheard = p.samples[:0], 0
 	return p.session.Emit(child.Event{Segment: &child.Segment{
 		Rendition: p.rendition, N: n, Duration: duration, Bytes: size, File: name,
 	}})

@@ -83,8 +83,10 @@ func probe(ctx context.Context, s *child.Session) error {
 		p := a.CodecParameters()
 		result.Audio = append(result.Audio, child.AudioStream{
 			Codec: p.CodecID().Name(), Channels: p.Channels(), SampleRate: p.SampleRate(), Language: languageOf(a),
+			Title: metadataOf(a, "title", maxTitle), Default: dispositionOf(a).isDefault(), Described: dispositionOf(a).describes(),
 		})
 	}
+	in.describeTexts(result)
 	return s.Emit(child.Event{Probe: result})
 }
 
@@ -220,17 +222,27 @@ func displaySize(width, height int, aspect astiav.Rational, t turn) (int, int) {
 
 // languageOf is a stream's language tag when it looks like one.
 func languageOf(s *astiav.Stream) string {
-	metadata := s.Metadata()
-	if metadata == nil {
-		return ""
-	}
-	entry := metadata.Get("language", nil, 0)
-	if entry == nil {
-		return ""
-	}
-	tag := strings.ToLower(entry.Value())
+	tag := strings.ToLower(metadataOf(s, "language", 3+1))
 	if len(tag) < 2 || len(tag) > 3 || tag == "und" || strings.Trim(tag, "abcdefghijklmnopqrstuvwxyz") != "" {
 		return ""
 	}
 	return tag
+}
+
+// maxTitle bounds what is told of a title, in bytes.
+const maxTitle = 200
+
+// metadataOf is what a file says of a stream under key, in valid UTF-8, cut to
+// size bytes; empty when it says nothing.
+func metadataOf(s *astiav.Stream, key string, size int) string {
+	metadata := s.Metadata()
+	if metadata == nil {
+		return ""
+	}
+	entry := metadata.Get(key, nil, 0)
+	if entry == nil {
+		return ""
+	}
+	value := entry.Value()
+	return strings.ToValidUTF8(value[:min(len(value), size)], "")
 }

@@ -97,7 +97,7 @@ func (x *rungEncoder) open(codec *astiav.Codec) error {
 	if err := x.ctx.Open(codec, options); err != nil {
 		return err
 	}
-	return x.out.initAVC(x.ctx.ExtraData())
+	return x.out.initAVC(x.ctx.ExtraData(), x.perUnit*int64(reorder(x.ctx)))
 }
 
 func (x *rungEncoder) close() {

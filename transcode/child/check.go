@@ -10,6 +10,7 @@ import (
 type checker struct {
 	op         string
 	renditions map[string]*renditionCheck
+	texts      map[string]bool // not yet announced
 	over       bool
 }
 
@@ -19,13 +20,16 @@ type renditionCheck struct {
 }
 
 func newChecker(job Job) *checker {
-	c := &checker{op: job.Op, renditions: map[string]*renditionCheck{}}
+	c := &checker{op: job.Op, renditions: map[string]*renditionCheck{}, texts: map[string]bool{}}
 	if job.Encode != nil {
 		for _, r := range job.Encode.Rungs {
 			c.renditions[r.Name] = &renditionCheck{}
 		}
-		if job.Encode.Audio != nil {
-			c.renditions[job.Encode.Audio.Name] = &renditionCheck{}
+		for _, a := range job.Encode.Audio {
+			c.renditions[a.Name] = &renditionCheck{}
+		}
+		for _, t := range job.Encode.Texts {
+			c.texts[t.Name] = true
 		}
 	}
 	return c
@@ -37,7 +41,7 @@ func (c *checker) event(e Event) error {
 		return fmt.Errorf("%w: event after the end", ErrProtocol)
 	}
 	set := 0
-	for _, is := range []bool{e.Probe != nil, e.Init != nil, e.Segment != nil, e.Image != nil, e.Progress != nil, e.Done != nil, e.Failed != nil, e.SelfTest != nil} {
+	for _, is := range []bool{e.Probe != nil, e.Init != nil, e.Segment != nil, e.Image != nil, e.Text != nil, e.Progress != nil, e.Done != nil, e.Failed != nil, e.SelfTest != nil} {
 		if is {
 			set++
 		}
@@ -60,6 +64,8 @@ func (c *checker) event(e Event) error {
 		return c.segment(e.Segment)
 	case e.Image != nil && (e.Image.Kind != ImagePoster && e.Image.Kind != ImageStoryboard || e.Image.File != e.Image.Kind+".jpg"):
 		return fmt.Errorf("%w: image %q", ErrProtocol, clip(e.Image.File))
+	case e.Text != nil:
+		return c.text(e.Text)
 	case e.Progress != nil && !(e.Progress.Fraction >= 0 && e.Progress.Fraction <= 1):
 		return fmt.Errorf("%w: progress %g", ErrProtocol, e.Progress.Fraction)
 	}
@@ -81,6 +87,14 @@ func (c *checker) segment(s *Segment) error {
 		return fmt.Errorf("%w: segment %d, %q of %q", ErrProtocol, s.N, clip(s.File), clip(s.Rendition))
 	}
 	r.next++
+	return nil
+}
+
+func (c *checker) text(t *Text) error {
+	if !c.texts[t.Name] || t.File != t.Name+".vtt" {
+		return fmt.Errorf("%w: text %q of %q", ErrProtocol, clip(t.File), clip(t.Name))
+	}
+	c.texts[t.Name] = false
 	return nil
 }
 

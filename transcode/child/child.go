@@ -84,6 +84,10 @@ type ProbeResult struct {
 	DurationEstimated bool          `json:"duration_estimated,omitempty"`
 	Video             *VideoStream  `json:"video,omitempty"`
 	Audio             []AudioStream `json:"audio,omitempty"`
+	// Texts are the subtitle tracks that hold text, not pictures.
+	Texts []TextStream `json:"texts,omitempty"`
+	// Chapters are in order, at most MaxChapters of them.
+	Chapters []Chapter `json:"chapters,omitempty"`
 }
 
 // VideoStream describes the picture that will be shown.
@@ -120,6 +124,36 @@ type AudioStream struct {
 	SampleRate int    `json:"sample_rate"`
 	// Language is the track's tag as found, cut to letters; often empty.
 	Language string `json:"language,omitempty"`
+	// Title is the track's name as found, cut to 200 bytes; often empty.
+	Title string `json:"title,omitempty"`
+	// Default marks the track that the file wants played, Described one that
+	// tells what is to be seen.
+	Default   bool `json:"default,omitempty"`
+	Described bool `json:"described,omitempty"`
+}
+
+// TextStream describes one subtitle track.
+type TextStream struct {
+	Codec string `json:"codec"`
+	// Language and Title are as in AudioStream.
+	Language string `json:"language,omitempty"`
+	Title    string `json:"title,omitempty"`
+	// Default marks the track that the file wants shown, Forced one that is shown
+	// even to those who understand the sound, Captions one that also tells of
+	// sounds.
+	Default  bool `json:"default,omitempty"`
+	Forced   bool `json:"forced,omitempty"`
+	Captions bool `json:"captions,omitempty"`
+}
+
+// MaxChapters bounds the chapters of a media.
+const MaxChapters = 500
+
+// Chapter is a named moment of the presentation, up to the next one.
+type Chapter struct {
+	StartMS int64 `json:"start_ms"`
+	// Title is as found, cut to 200 bytes; it may be empty.
+	Title string `json:"title"`
 }
 
 // EncodeSpec says what one decoding pass makes. Every name and number in it
@@ -134,8 +168,10 @@ type EncodeSpec struct {
 	GOPFrames int `json:"gop_frames"`
 	// SegmentGOPs is the length of a media segment in GOPs.
 	SegmentGOPs int `json:"segment_gops"`
-	// Audio is nil when no audio rendition is wanted.
-	Audio *AudioSpec `json:"audio,omitempty"`
+	// Audio are the audio renditions that are wanted.
+	Audio []AudioSpec `json:"audio,omitempty"`
+	// Texts are the subtitle tracks that are wanted, as WebVTT.
+	Texts []TextSpec `json:"texts,omitempty"`
 	// Poster asks for one JPEG that stands for the media: a frame, or the
 	// waveform when there is no video.
 	Poster bool `json:"poster,omitempty"`
@@ -162,8 +198,17 @@ type Rung struct {
 
 // AudioSpec is one audio rendition, stereo AAC-LC at 48 kHz.
 type AudioSpec struct {
-	Name       string `json:"name"`
-	BitrateBPS int    `json:"bitrate_bps"`
+	Name string `json:"name"`
+	// Track is the number of the source's track in ProbeResult.Audio.
+	Track      int `json:"track,omitempty"`
+	BitrateBPS int `json:"bitrate_bps"`
+}
+
+// TextSpec is one subtitle track.
+type TextSpec struct {
+	Name string `json:"name"`
+	// Track is the number of the source's track in ProbeResult.Texts.
+	Track int `json:"track"`
 }
 
 // StoryboardSpec is a sheet of thumbnails taken at equal distances.
@@ -181,6 +226,7 @@ type Event struct {
 	Init     *Init        `json:"init,omitempty"`
 	Segment  *Segment     `json:"segment,omitempty"`
 	Image    *Image       `json:"image,omitempty"`
+	Text     *Text        `json:"text,omitempty"`
 	Progress *Progress    `json:"progress,omitempty"`
 	Done     *Done        `json:"done,omitempty"`
 	Failed   *Failed      `json:"failed,omitempty"`
@@ -208,7 +254,8 @@ type Segment struct {
 	Rendition string `json:"rendition"`
 	// N counts from zero without gaps.
 	N int `json:"n"`
-	// Duration is exact, in the rendition's timescale.
+	// Duration is exact, in the rendition's timescale: for how long the segment
+	// is presented, without an encoder's priming.
 	Duration int64  `json:"duration"`
 	Bytes    int64  `json:"bytes"`
 	File     string `json:"file"`
@@ -229,6 +276,13 @@ type Image struct {
 	// Tiles and TileHeight describe a storyboard: tiles lie row by row.
 	Tiles      int `json:"tiles,omitempty"`
 	TileHeight int `json:"tile_height,omitempty"`
+}
+
+// Text announces a subtitle track, whole, in WebVTT. A track without text is not
+// announced.
+type Text struct {
+	Name string `json:"name"`
+	File string `json:"file"`
 }
 
 // Progress tells how much of the media has been worked through.

@@ -128,7 +128,7 @@ func tinyJob() child.Job {
 	return child.Job{Op: child.OpEncode, Duration: time.Second, Encode: &child.EncodeSpec{
 		Rungs:     []child.Rung{{Name: "v64", Width: 64, Height: 64, CRF: 30, MaxBitrateBPS: 100_000}},
 		FrameRate: child.Rational{Num: 10, Den: 1}, GOPFrames: 20, SegmentGOPs: 3, Poster: true,
-		Audio: &child.AudioSpec{Name: "a0", BitrateBPS: 64_000},
+		Audio: []child.AudioSpec{{Name: "a0", BitrateBPS: 64_000}},
 	}}
 }
 

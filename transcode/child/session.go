@@ -119,6 +119,8 @@ func (e Event) file() string {
 		return e.Segment.File
 	case e.Image != nil:
 		return e.Image.File
+	case e.Text != nil:
+		return e.Text.File
 	}
 	return ""
 }
