@@ -16,9 +16,11 @@ import (
 )
 
 // published matches every object the packager writes, as playlists name them.
-var published = regexp.MustCompile(`^g[1-9][0-9]{0,8}/a[a-z0-9_-]{1,64}/(` +
-	`[a-z]{1,4}[0-9]{1,5}/(index\.m3u8|init\.mp4|[0-9]{1,7}\.m4s)|` +
-	`poster\.jpg|storyboard\.jpg|storyboard\.vtt)$`)
+var published = regexp.MustCompile(`^(g[1-9][0-9]{0,8}/a[a-z0-9_-]{1,64}/(` +
+	`[a-z]{1,4}[0-9]{1,5}/(index\.m3u8|iframes\.m3u8|init\.mp4|[0-9]{1,7}\.m4s)|` +
+	`poster\.jpg|storyboard\.jpg|storyboard\.vtt|preview\.mp4)|` +
+	`captions/[a-z0-9]{10}(\.vtt|/d[0-9]{1,9}/(index\.m3u8|[0-9]{1,4}\.vtt))|` +
+	`posters/[a-z0-9]{10}/poster\.jpg)$`)
 
 const (
 	immutable     = "public, max-age=31536000, immutable"
