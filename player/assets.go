@@ -86,6 +86,8 @@ func assetType(name string) string {
 		return "text/javascript; charset=utf-8"
 	case ".css":
 		return "text/css; charset=utf-8"
+	case ".ts":
+		return "text/plain; charset=utf-8"
 	}
 	return "application/octet-stream"
 }
@@ -93,6 +95,11 @@ func assetType(name string) string {
 // serveLoader answers the one unhashed script, the facade.
 func (h *Handler) serveLoader(c echo.Context) error {
 	return h.serveFile(c, "player.js", "public, max-age=300, stale-while-revalidate=86400")
+}
+
+// serveTypes answers the types of the element's API, for editors and compilers.
+func (h *Handler) serveTypes(c echo.Context) error {
+	return h.serveFile(c, "player.d.ts", "public, max-age=300, stale-while-revalidate=86400")
 }
 
 // serveAsset answers the hashed files.

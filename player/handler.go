@@ -62,6 +62,7 @@ func (h *Handler) Register(e *echo.Echo) {
 		e.HEAD(path, handler)
 	}
 	both("/player.js", h.serveLoader)
+	both("/player.d.ts", h.serveTypes)
 	both("/assets/player/:file", h.serveAsset)
 	both("/hls/:id/*", h.serveHLS)
 	e.OPTIONS("/hls/:id/*", preflight)

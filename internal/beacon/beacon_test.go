@@ -93,6 +93,18 @@ func TestClampBoundsTimesAndCutsPageStrings(t *testing.T) {
 	require.Len(t, b.Page.UTMSource, beacon.MaxTextLen)
 }
 
+func TestCampaignParametersLeftOutAreTakenFromTheURL(t *testing.T) {
+	t.Parallel()
+	b := &beacon.Batch{
+		Page: &beacon.Page{URL: "https://example.com/?utm_source=news%20letter&utm_term=tea&x=1", UTMTerm: "told"},
+	}
+	b.Clamp(time.Minute, time.UnixMilli(1790000000000))
+	require.Equal(t, beacon.Page{URL: b.Page.URL, UTMSource: "news letter", UTMTerm: "told"}, *b.Page)
+	b.Page.URL, b.Page.UTMSource = "https://example.com/%zz?utm_source=x", ""
+	b.Clamp(time.Minute, time.UnixMilli(1790000000000))
+	require.Empty(t, b.Page.UTMSource)
+}
+
 func TestViewTokens(t *testing.T) {
 	t.Parallel()
 	key, now := []byte("0123456789abcdef0123456789abcdef"), time.Unix(1790000000, 0)

@@ -1,6 +1,7 @@
 package beacon
 
 import (
+	"net/url"
 	"slices"
 	"time"
 )
@@ -22,7 +23,8 @@ func (b *Batch) Sent(atMS int64) {
 // [0, duration], intervals that are left empty removed, event times moved from
 // the viewer's clock onto the server's (the difference between sent_at_ms and
 // received) and into [received - MaxAge, received], identical events reduced to
-// one, page strings cut to length. It panics if duration is not positive.
+// one, campaign parameters that are left out taken from the page's URL, page
+// strings cut to length. It panics if duration is not positive.
 func (b *Batch) Clamp(duration time.Duration, received time.Time) {
 	dur := duration.Milliseconds()
 	if dur <= 0 {
@@ -45,9 +47,28 @@ func (b *Batch) Clamp(duration time.Duration, received time.Time) {
 	clear(b.Events[len(kept):])
 	b.Events = kept
 	if p := b.Page; p != nil {
+		p.fillCampaign()
 		p.URL, p.Referrer = cut(p.URL, MaxURLLen), cut(p.Referrer, MaxURLLen)
 		p.UTMSource, p.UTMMedium, p.UTMCampaign = cut(p.UTMSource, MaxTextLen), cut(p.UTMMedium, MaxTextLen), cut(p.UTMCampaign, MaxTextLen)
 		p.UTMTerm, p.UTMContent, p.Variant = cut(p.UTMTerm, MaxTextLen), cut(p.UTMContent, MaxTextLen), cut(p.Variant, MaxIDLen)
 		p.Language = cut(p.Language, MaxLanguageLen)
+	}
+}
+
+// fillCampaign reads from the URL what the player left out: the facade, whose every
+// byte delays a page, leaves out all of it.
+func (p *Page) fillCampaign() {
+	u, err := url.Parse(p.URL)
+	if err != nil || u.RawQuery == "" {
+		return
+	}
+	query := u.Query()
+	for name, field := range map[string]*string{
+		"utm_source": &p.UTMSource, "utm_medium": &p.UTMMedium, "utm_campaign": &p.UTMCampaign,
+		"utm_term": &p.UTMTerm, "utm_content": &p.UTMContent,
+	} {
+		if *field == "" {
+			*field = query.Get(name)
+		}
 	}
 }

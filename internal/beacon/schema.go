@@ -124,7 +124,7 @@ func PageSchema() []FieldDoc {
 	}
 	return []FieldDoc{
 		text("url", MaxURLLen, isCut, "address of the page the player is on"), text("referrer", MaxURLLen, isCut, "where the viewer came from"),
-		text("utm_source", MaxTextLen, isCut, "campaign parameters of url"), text("utm_medium", MaxTextLen, isCut, ""), text("utm_campaign", MaxTextLen, isCut, ""),
+		text("utm_source", MaxTextLen, isCut, "campaign parameters of url, from which they are taken when left out"), text("utm_medium", MaxTextLen, isCut, ""), text("utm_campaign", MaxTextLen, isCut, ""),
 		text("utm_term", MaxTextLen, isCut, ""), text("utm_content", MaxTextLen, isCut, ""),
 		text("variant", MaxIDLen, isCut, "which arm of an A/B test was shown"), text("language", MaxLanguageLen, isCut, "of the browser, RFC 5646"),
 		side("screen_width", "of the screen"), side("screen_height", ""), side("player_width", "of the player"), side("player_height", ""),

@@ -1,10 +1,11 @@
-// Builds dist/: player.js (the facade, unhashed), assets/player-<hash>.js (all
-// that loads on intent), page.css (watch and iframe pages), manifest.json and
-// .gz/.br siblings. Prints the sizes that the budget test checks.
+// Builds the browser player into dist/: player.js (the facade, unhashed),
+// assets/<name>-<hash>.js (what loads later), page.css (watch and iframe
+// pages), manifest.json and .gz/.br siblings. Prints the sizes that the budget
+// test checks.
 import { createHash } from "node:crypto";
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -24,40 +25,78 @@ const common = {
   legalComments: "none",
   charset: "utf8",
   logLevel: "warning",
+  metafile: true,
+  plugins: [mediaChromePlugin(), minifyTemplates()],
 };
 
-/** Builds everything into a folder and returns the gzip sizes by role, in bytes. */
+/**
+ * Builds everything into a folder and returns gzip sizes in bytes: of the
+ * facade, of what a first play loads by itself, of what comes only when it is
+ * wanted, file by file.
+ */
 export async function buildPlayer(dist = join(here, "dist")) {
   await clean(dist);
-  const player = await build({
-    ...common,
-    entryPoints: { player: "src/player/mount.ts" },
-    entryNames: "player-[hash]",
-    outdir: join(dist, "assets"),
-    define: hlsDefine(hlsVersion),
-    plugins: [hlsPlugin(), mediaChromePlugin(), minifyTemplates()],
-    metafile: true,
+  const assets = join(dist, "assets");
+  const controls = await chunks("controls", "src/controls/dress.ts", assets);
+  const known = { controls: controls.entry };
+  // What the first frame waits for is one file without imports.
+  const player = await chunks("player", "src/player/with-hls.ts", assets, known, {
+    define: hlsDefine(hlsVersion), plugins: [hlsPlugin(), minifyTemplates()],
   });
-  const chunk = Object.keys(player.metafile.outputs)[0].split("/").pop();
+  const native = await chunks("native", "src/player/with-native.ts", assets, known);
+  const extras = await chunks("extras", "src/extras/extras.ts", assets, { native: native.entry });
+  const path = (name) => `assets/player/${name}`;
   await build({
     ...common,
     entryPoints: { player: "src/facade.ts" },
     outdir: dist,
-    define: { __PLAYER_CHUNK__: JSON.stringify(`assets/player/${chunk}`) },
-    plugins: [minifyTemplates()],
+    define: { "__CHUNKS__.player": JSON.stringify(path(player.entry)), "__CHUNKS__.extras": JSON.stringify(path(extras.entry)) },
     // Names ending in an underscore are private to one file by convention.
     mangleProps: /[^_]_$/,
   });
-  const css = await hashed("src/page.css", join(dist, "assets"), "page");
-  await writeFile(join(dist, "manifest.json"), JSON.stringify({ player: chunk, page_css: css }, null, 2) + "\n");
-  if (process.env.VITASCOPE_METAFILE) {
-    await writeFile(process.env.VITASCOPE_METAFILE, JSON.stringify(player.metafile));
-  }
-  await compress([join(dist, "player.js"), join(dist, "assets", chunk), join(dist, "assets", css)]);
+  const css = await hashed("src/page.css", assets, "page");
+  await copyFile(join(here, "src/api/types.ts"), join(dist, "player.d.ts"));
+  await writeFile(join(dist, "manifest.json"), JSON.stringify({ player: player.entry, controls: controls.first, page_css: css }, null, 2) + "\n");
+  if (process.env.VITASCOPE_METAFILE) await writeFile(process.env.VITASCOPE_METAFILE, JSON.stringify(player.metafile));
+  await compress([join(dist, "player.js"), ...(await readdir(assets)).filter((name) => /\.(js|css)$/.test(name)).map((name) => join(assets, name))]);
+
+  const size = (name) => gzipSize(join(assets, name));
+  const sum = async (names) => (await Promise.all(names.map(size))).reduce((a, b) => a + b, 0);
+  const facade = await gzipSize(join(dist, "player.js"));
+  const first = await sum([player.entry, ...controls.first]);
   return {
-    facade: await gzipSize(join(dist, "player.js")),
-    player: await gzipSize(join(dist, "assets", chunk)),
-    page_css: await gzipSize(join(dist, "assets", css)),
+    facade, first_frame: facade + (await size(player.entry)), first_play: facade + first, page_css: await size(css),
+    late: Object.fromEntries(await Promise.all([...controls.late, ...extras.all, ...native.all].map(async (name) => [name, await size(name)]))),
+  };
+}
+
+// chunks builds an entry and what it imports later. `first` are the files that
+// load with it, `late` those that wait.
+async function chunks(name, entry, outdir, names = {}, more = {}) {
+  const out = await build({
+    ...common,
+    ...more,
+    entryPoints: { [name]: entry },
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
+    splitting: true,
+    outdir,
+    define: { ...more.define, ...Object.fromEntries(Object.entries(names).map(([key, file]) => [`__CHUNKS__.${key}`, JSON.stringify(`assets/player/${file}`)])) },
+  });
+  const { outputs } = out.metafile;
+  const start = Object.keys(outputs).find((file) => outputs[file].entryPoint === entry);
+  const first = new Set();
+  const follow = (file) => {
+    if (first.has(file)) return;
+    first.add(file);
+    for (const { path, kind } of outputs[file].imports) if (kind === "import-statement") follow(path);
+  };
+  follow(start);
+  if ((name === "player" || name === "native") && first.size > 1) throw new Error(`${name} imports ${[...first]}: the first frame would wait for two files`);
+  const all = Object.keys(outputs).map((file) => basename(file));
+  return {
+    entry: basename(start), all, first: [...first].map((file) => basename(file)),
+    late: Object.keys(outputs).filter((file) => !first.has(file)).map((file) => basename(file)), metafile: out.metafile,
   };
 }
 
@@ -95,8 +134,8 @@ async function gzipSize(file) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const sizes = await buildPlayer();
-  for (const [name, bytes] of Object.entries(sizes)) {
-    console.log(`${name.padEnd(9)} ${String(bytes).padStart(7)} B gz`);
+  const { late, ...sizes } = await buildPlayer();
+  for (const [name, bytes] of [...Object.entries(sizes), ...Object.entries(late)]) {
+    console.log(`${name.padEnd(28)} ${String(bytes).padStart(7)} B gz`);
   }
 }

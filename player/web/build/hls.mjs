@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
+import { silence } from "./silence.mjs";
 
 const root = dirname(createRequire(import.meta.url).resolve("hls.js/package.json"));
 const src = join(root, "src");
@@ -73,7 +74,7 @@ export function hlsPlugin() {
       build.onResolve({ filter: /^vitascope:hls$/ }, () => ({ path: hlsEntry }));
       build.onLoad({ filter: /hls\.js[\\/]src[\\/].*\.ts$/ }, (args) => {
         const name = relative(src, args.path).replaceAll("\\", "/");
-        if (!(name in stubs)) return undefined;
+        if (!(name in stubs)) return { contents: silence(readFileSync(args.path, "utf8")), loader: "ts" };
         used.add(name);
         return { contents: stubs[name], loader: "ts" };
       });

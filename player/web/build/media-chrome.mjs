@@ -1,12 +1,12 @@
 // media-chrome writes <style> elements into its shadow roots, which a page
 // with a strict Content-Security-Policy refuses. This plugin rewrites the few
 // places that do so, at build time, to constructable style sheets (see
-// src/player/shadow.ts). The patterns belong to the pinned version: the build
+// src/controls/shadow.ts). The patterns belong to the pinned version: the build
 // fails when one no longer matches.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
-const shadow = fileURLToPath(new URL("../src/player/shadow.ts", import.meta.url));
+const shadow = fileURLToPath(new URL("../src/controls/shadow.ts", import.meta.url));
 
 const plain = /this\.shadowRoot\.innerHTML = this\.constructor\.getTemplateHTML\(attrs\);/;
 const unsafe = /this\.shadowRoot\.setHTMLUnsafe \? this\.shadowRoot\.setHTMLUnsafe\(html\) : this\.shadowRoot\.innerHTML = html;/;

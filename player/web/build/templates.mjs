@@ -25,6 +25,7 @@ function squeezeCSS(text) {
     .replace(/\s*([{};,>])\s*/g, "$1")
     .replace(/:\s+/g, ":")
     .replace(/;}/g, "}")
+    .replace(/ !important/g, "!important")
     .trim();
 }
 

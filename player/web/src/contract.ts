@@ -1,4 +1,61 @@
-/** What the facade and the player behind it know of each other. Types only. */
+/** What the facade and what it loads later know of each other. Types only. */
+import type { Seen } from "./api/install";
+import type { Player } from "./player/part";
+
+
+/** A captions track on offer. */
+export interface CaptionsConfig {
+  /** BCP 47. */
+  language: string;
+  label: string;
+  kind: "captions" | "subtitles";
+  url: string;
+  default?: boolean;
+}
+
+/** A stretch of the video with a title; it ends where the next one starts. */
+export interface ChapterConfig {
+  start_seconds: number;
+  title: string;
+}
+
+/** Files that playback at one rung starts with, in the order they are needed. */
+export interface StartConfig {
+  bitrate: number;
+  urls: string[];
+}
+
+/** Something a marketer asks of the viewer; see docs/player.md. */
+export interface ActionConfig {
+  id: string;
+  type: "cta" | "gate" | "annotation";
+  at_seconds: number | "start" | "end";
+  /** How long an annotation stays; default 10. */
+  duration_seconds?: number;
+  text: string;
+  description?: string;
+  button?: string;
+  url?: string;
+  image_url?: string;
+  image_alt?: string;
+  skippable?: boolean;
+  ask_name?: boolean;
+}
+
+/** The media's own player settings. Attributes of the element win. */
+export interface PlayerConfig {
+  /** The accent, "#rrggbb". */
+  color?: string;
+  /** false takes a control away. */
+  controls?: Partial<Record<ControlName, boolean>>;
+  end_screen?: boolean;
+  actions?: ActionConfig[];
+}
+
+/** What `controls` of the media's settings can switch off. */
+export type ControlName =
+  | "play" | "time" | "volume" | "captions" | "settings" | "chapters"
+  | "transcript" | "pip" | "airplay" | "fullscreen";
 
 /** The answer of /embed/medias/{id}/config.json. */
 export interface MediaConfig {
@@ -16,23 +73,55 @@ export interface MediaConfig {
   beacon_url: string;
   view_token: string;
   view_id: string;
+  captions?: CaptionsConfig[];
+  chapters?: ChapterConfig[];
+  preview_url?: string;
+  share_url?: string;
+  leads_url?: string;
+  player?: PlayerConfig;
+  start?: StartConfig[];
 }
 
-/** Where a player is put and what it plays. */
-export interface Stage {
-  /** The element on the page. */
-  host: HTMLElement;
-  /** The box inside its shadow root that the player fills. */
+/** What a protected video asks for; sent in the body of a POST. */
+export interface Credentials {
+  token?: string | null;
+  viewer_token?: string | null;
+  password?: string;
+}
+
+/** One stay of an element on the page, as the facade shows it to the rest. */
+export interface Facade {
+  /** The element on the page, a VitascopeElement. */
+  host: HTMLElement & { config: MediaConfig | null };
+  root: ShadowRoot;
+  /** The box inside its shadow root that the player fills; pulses with the class "w". */
   box: HTMLElement;
+  /** The line of text in it. */
+  line: HTMLElement;
   /** The media element, not yet in the tree. The facade forwards to it. */
   video: HTMLVideoElement;
-  config: MediaConfig;
-  /** When playback was asked for: ms since the epoch. */
-  askedAt: number;
+  /** The address of a path of our server. */
+  at(path: string): string;
+  /** Puts the player in and starts it; resolves when playback has begun. */
+  play(): Promise<void>;
+  /** Asks for the config, and shows what comes. */
+  load(): void;
+  /** What load sends along; nothing for what is open to all. */
+  credentials?: Credentials;
+  /** Resolves when there is a config to play. */
+  playable: Promise<void>;
+  /** When playback was asked for, ms since the epoch; 0 before. */
+  asked: number;
   /** Asked for by the page, not by the viewer. */
   autoplay: boolean;
-  /** Move the focus into the player: the viewer pressed a button that goes away. */
-  focus: boolean;
+  /** The element is away, or shows another video. */
+  stopped: boolean;
+  /** Ends this stay and all that it started. */
+  stop(): void;
+  /** What was seen in it; there once the API is. */
+  seen?: Seen;
+  /** The player, while it is in its place. */
+  player?: Player | null;
 }
 
 /** A player in its place. */
@@ -41,5 +130,20 @@ export interface Mounted {
   destroy(): void;
 }
 
-/** The one export of the player chunk. */
-export type Mount = (stage: Stage) => Mounted;
+/** What the player chunk exports. */
+export interface PlayerChunk {
+  mount(facade: Facade): Mounted | Promise<Mounted>;
+}
+
+/** What the extras chunk exports: modes of embedding that few elements use. */
+export interface ExtrasChunk extends PlayerChunk {
+  /** Called for elements with a mode or a token, inside an iframe, and when a page waits in the queue. */
+  setUp(facade: Facade): void | Promise<void>;
+  /**
+   * There is nothing to play yet, or not for everybody: answer is the server's,
+   * a config or a problem document, or nothing when it is away.
+   */
+  refuse(facade: Facade, answer: unknown, res: Response | null): void;
+  /** Resolves to the element once it has the whole API and a config. */
+  ready(facade: Facade): Promise<HTMLElement>;
+}

@@ -24,7 +24,7 @@ div {
   overflow: hidden;
   container-type: inline-size;
   border-radius: var(--vitascope-radius, 12px);
-  background: linear-gradient(#2a2d3d, #0c0d13);
+  background: #14151c;
   color: #fff;
   font: 500 15px system-ui;
 }
@@ -45,18 +45,18 @@ button {
   background: var(--vitascope-accent, #6457f9);
   box-shadow: 0 6px 30px #0006;
   cursor: pointer;
-  transition: .2s;
 }
-button:hover { transform: scale(1.07) }
-button:focus-visible { outline: 3px solid #fff; outline-offset: 3px }
+button:hover { scale: 1.07 }
 svg { width: 50%; fill: #fff; stroke: #fff; stroke-width: 2; stroke-linejoin: round; vertical-align: middle }
 p {
   position: relative;
   margin: 16px;
   text-align: center;
 }
-.w * { animation: p 1s infinite alternate }
 p:empty { display: none }
 @keyframes p { to { opacity: .4 } }
-@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important } }
+@media (prefers-reduced-motion: no-preference) {
+  .w * { animation: p 1s infinite alternate }
+  button { transition: .2s }
+}
 `;

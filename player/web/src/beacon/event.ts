@@ -99,9 +99,10 @@ export type BeaconEvent =
 export interface Page {
   url: string;
   referrer: string;
-  utm_source: string;
-  utm_medium: string;
-  utm_campaign: string;
+  /** Campaign parameters left out are taken from the URL. */
+  utm_source?: string;
+  utm_medium?: string;
+  utm_campaign?: string;
   utm_term?: string;
   utm_content?: string;
   /** Which arm of an A/B test is shown. */

@@ -1,5 +1,7 @@
 import type { Outbox } from "../beacon/outbox";
 import type { Tracker } from "../beacon/tracker";
+import type { Engine } from "./engine";
+import type { Meter } from "./meter";
 
 const SEND_EVERY_MS = 10_000;
 /** A dragged scrubber lands many times a second; its seeks go out together. */
@@ -19,11 +21,19 @@ export interface Asked {
   autoplay: boolean;
 }
 
+/** Who is told of what happens. */
+export interface Observers {
+  tracker: Tracker;
+  meter: Meter;
+  outbox: Outbox;
+  engine(): Engine | null;
+}
+
 /**
- * Tells the tracker what the media element does and the outbox when to send,
- * until signal aborts.
+ * Tells tracker and meter what the media element does and the outbox when to
+ * send, until signal aborts.
  */
-export function observe(video: HTMLVideoElement, tracker: Tracker, outbox: Outbox, asked: Asked, signal: AbortSignal): void {
+export function observe(video: HTMLVideoElement, { tracker, meter, outbox, engine }: Observers, asked: Asked, signal: AbortSignal): () => void {
   const pos = (): number => video.currentTime * 1000;
   let frame = 0;
   let every = 0;
@@ -37,34 +47,67 @@ export function observe(video: HTMLVideoElement, tracker: Tracker, outbox: Outbo
     sample();
     frame = video.paused ? 0 : requestAnimationFrame(onFrame);
   };
-  const send = (): void => {
+  const read = (): void => {
+    const quality = video.getVideoPlaybackQuality?.();
+    meter.read({
+      at: now(), playing: !video.paused && !video.seeking && video.readyState >= HAVE_FUTURE_DATA,
+      frames: quality?.totalVideoFrames ?? 0, dropped: quality?.droppedVideoFrames ?? 0,
+      boxWidth: video.clientWidth * devicePixelRatio, boxHeight: video.clientHeight * devicePixelRatio,
+    });
+  };
+  const pack = (): void => {
     sample();
     tracker.flush(now());
+    read();
+    for (const event of meter.take(now(), ahead(video) * 1000, engine()?.stats().bandwidth ?? 0)) outbox.add(event);
+  };
+  const send = (): void => {
+    pack();
     outbox.flush();
   };
   const rest = (): void => {
+    read();
     cancelAnimationFrame(frame);
     clearInterval(every);
     frame = every = 0;
+  };
+  const conditions = (): void => {
+    sample();
+    read();
+    const root = video.getRootNode() as ShadowRoot;
+    tracker.conditions(now(), pos(), {
+      muted: video.muted || video.volume === 0, hidden: document.hidden,
+      fullscreen: !!(document.fullscreenElement && (root.fullscreenElement ?? document.fullscreenElement.contains(root.host))),
+    });
   };
 
   const moving = (): void => {
     if (video.seeking || video.paused) return;
     tracker.playing(now(), pos(), video.playbackRate);
+    read();
     every ||= window.setInterval(send, SEND_EVERY_MS);
     frame ||= requestAnimationFrame(onFrame);
   };
 
   const handlers: Record<string, () => void> = {
     play: () => {
+      conditions();
       const prompt = video.readyState < HAVE_FUTURE_DATA;
       tracker.play(prompt ? asked.at : now(), pos(), prompt && asked.autoplay);
     },
     playing: moving,
     timeupdate: sample,
-    waiting: () => tracker.waiting(now(), pos()),
+    resize: read,
+    volumechange: conditions,
+    waiting: () => {
+      read();
+      tracker.waiting(now(), pos());
+    },
     ratechange: () => video.seeking || tracker.rate(now(), pos(), video.playbackRate),
-    seeking: () => tracker.seeking(now(), pos()),
+    seeking: () => {
+      read();
+      tracker.seeking(now(), pos());
+    },
     seeked: () => {
       tracker.seeked(now(), pos());
       // Not every browser says "playing" after a seek within the buffer.
@@ -78,19 +121,22 @@ export function observe(video: HTMLVideoElement, tracker: Tracker, outbox: Outbo
       if (video.ended) return;
       if (video.seeking) tracker.stop(now());
       else tracker.pause(now(), pos());
-      outbox.flush();
+      send();
     },
     ended: () => {
       rest();
       tracker.end(now(), pos());
-      outbox.flush();
+      send();
     },
   };
   for (const [type, handler] of Object.entries(handlers)) video.addEventListener(type, handler, { signal });
-  document.addEventListener("visibilitychange", () => document.hidden && send(), { signal });
+  document.addEventListener("fullscreenchange", conditions, { signal });
+  document.addEventListener("visibilitychange", () => {
+    conditions();
+    if (document.hidden) send();
+  }, { signal });
   window.addEventListener("pagehide", () => {
-    sample();
-    tracker.flush(now());
+    pack();
     outbox.flushLast();
   }, { signal });
   signal.addEventListener("abort", () => {
@@ -98,6 +144,16 @@ export function observe(video: HTMLVideoElement, tracker: Tracker, outbox: Outbo
     rest();
     clearTimeout(settling);
     tracker.stop(now());
+    pack();
     outbox.close();
   });
+  return send;
+}
+
+// How many seconds are loaded after the playhead.
+function ahead({ buffered, currentTime }: HTMLVideoElement): number {
+  for (let i = 0; i < buffered.length; i++) {
+    if (buffered.start(i) <= currentTime + 0.1 && currentTime < buffered.end(i)) return buffered.end(i) - currentTime;
+  }
+  return 0;
 }

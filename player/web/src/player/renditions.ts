@@ -31,12 +31,13 @@ export class Renditions extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Replaces the list; a fixed choice is given up. */
+  /** Replaces the list; a fixed choice that is still on it stays. */
   update(levels: readonly Level[]): void {
+    const fixed = this.#levels[this.#selected]?.id;
     for (let i = 0; i < this.#levels.length; i++) delete this[i];
     this.#levels = levels;
     levels.forEach((level, i) => (this[i] = level));
-    this.#selected = -1;
+    this.#selected = levels.findIndex((level) => level.id === fixed);
     this.dispatchEvent(new Event("addrendition"));
   }
 

@@ -39,21 +39,13 @@ media-controller {
   --media-menu-item-checked-background: transparent;
   --media-settings-menu-min-width: 190px;
   --media-loading-indicator-icon-height: clamp(40px, 14cqi, 84px);
-  position: absolute;
-  inset: 0;
-  width: 100%;
-  height: 100%;
   font-variant-numeric: tabular-nums;
 }
-media-controller:fullscreen { background: #000 }
-video { display: block; width: 100%; height: 100%; object-fit: contain }
 video::cue {
   background: rgb(10 10 16 / .82);
   color: #fff;
-  font: 500 1em/1.35 system-ui, sans-serif;
+  font: 500 calc(max(15px, 4.6cqh) * var(--caption-scale, 1))/1.35 system-ui, sans-serif;
 }
-video::-webkit-media-text-track-container { transition: transform .2s; transform: translateY(-64px) }
-[userinactive]:not([mediapaused]) > video::-webkit-media-text-track-container { transform: translateY(-8px) }
 .shade {
   position: absolute;
   inset: auto 0 0;
@@ -76,7 +68,7 @@ media-control-bar {
 }
 media-control-bar > :not(.gap, media-time-range), .volume > * { flex: none }
 media-control-bar media-time-range { flex: 1; min-width: 60px; height: 36px }
-media-control-bar :is(media-play-button, media-mute-button, media-captions-menu-button, media-settings-menu-button, media-pip-button, media-fullscreen-button) { border-radius: 10px }
+media-control-bar :is(media-play-button, media-mute-button, media-captions-menu-button, media-settings-menu-button, media-pip-button, media-airplay-button, media-fullscreen-button) { border-radius: 10px }
 media-time-display { padding: 8px 6px; border-radius: 8px; white-space: nowrap }
 .volume { display: flex; align-items: center }
 media-volume-range {
@@ -94,20 +86,9 @@ media-captions-menu-button:not([mediasubtitleslist]),
 media-pip-button[mediapipunavailable],
 media-fullscreen-button[mediafullscreenunavailable],
 media-volume-range[mediavolumeunavailable],
-.quality:has([mediarenditionunavailable]) { display: none }
-media-settings-menu, media-captions-menu {
-  position: absolute;
-  right: 10px;
-  bottom: 62px;
-  max-height: calc(100% - 70px);
-  overflow: hidden auto;
-  font-size: 13px;
-  box-shadow: 0 10px 34px rgb(0 0 0 / .45), inset 0 0 0 1px rgb(255 255 255 / .1);
-  border-radius: 12px;
-  -webkit-backdrop-filter: blur(18px);
-  backdrop-filter: blur(18px);
-}
-media-settings-menu-item { padding: 5px 6px 5px 14px; border-radius: 8px; margin: 0 4px }
+media-airplay-button[mediaairplayunavailable] { display: none }
+media-settings-menu-button:not(:defined) { box-sizing: border-box; width: 36px; height: 36px; padding: 8px; border-radius: 10px; cursor: pointer }
+media-settings-menu-button:not(:defined) svg { width: 20px; height: 20px; fill: #fff }
 media-control-bar :is(media-time-range, media-volume-range) { min-height: 0; border-radius: 10px; --media-control-hover-background: transparent }
 .failure {
   all: initial;
@@ -139,7 +120,6 @@ media-control-bar :is(media-time-range, media-volume-range) { min-height: 0; bor
   media-control-bar { flex-wrap: wrap; margin: 0 6px 6px; padding: 0 2px 2px; border-radius: 12px }
   media-control-bar media-time-range { order: -1; flex: 1 0 100%; height: 22px }
   .gap { display: block !important; flex: 1 }
-  media-settings-menu, media-captions-menu { right: 6px; bottom: 44px; max-height: calc(100% - 50px) }
   .volume media-volume-range { display: none }
   media-controller { --media-control-padding: 6px }
 }

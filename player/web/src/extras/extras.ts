@@ -1,0 +1,46 @@
+import { installAPI } from "../api/install";
+import type { Facade, Mounted } from "../contract";
+import { answerQueue } from "./queue";
+import { explainRefusal, type Answer } from "./refusal";
+
+declare const __CHUNKS__: { native: string };
+
+/** Modes of embedding that few elements use: what the facade is too small for. */
+export async function setUp(facade: Facade): Promise<void> {
+  const { host } = facade;
+  const mode = host.getAttribute("mode");
+  // An iframe's tokens are in its fragment, which is sent to nobody.
+  const fragment = new URLSearchParams(framed(facade) || watched(facade) ? location.hash.slice(1) : "");
+  for (const name of ["token", "viewer-token"]) {
+    const value = fragment.get(name);
+    if (value) host.setAttribute(name, value);
+  }
+  const token = host.getAttribute("token");
+  const viewer = host.getAttribute("consent") === "granted" ? host.getAttribute("viewer-token") : null;
+  if (token || viewer) facade.credentials = { token, viewer_token: viewer };
+  if (mode === "popover" || mode === "link") (await import("../popover/popover")).popover(facade, mode);
+  if (framed(facade)) (await import("../protocol/playerjs")).speak(facade);
+  answerQueue(facade, ready);
+}
+
+const framed = ({ at }: Facade): boolean => parent !== self && location.href.startsWith(at("embed/"));
+const watched = ({ at }: Facade): boolean => location.href.startsWith(at("watch/"));
+
+/** Resolves to the element once it has the whole API and a config. */
+export async function ready(facade: Facade): Promise<HTMLElement> {
+  installAPI(facade);
+  facade.load();
+  await facade.playable;
+  return facade.host;
+}
+
+/** There is nothing to play yet, or not for everybody. */
+export function refuse(facade: Facade, answer: unknown, res: Response | null): void {
+  explainRefusal(facade, (answer || null) as Answer | null, res?.status ?? 0);
+}
+
+/** The player for browsers that play HLS themselves, and well. */
+export async function mount(facade: Facade): Promise<Mounted> {
+  const chunk = (await import(facade.at(__CHUNKS__.native))) as { mount(f: Facade): Mounted };
+  return chunk.mount(facade);
+}
