@@ -99,6 +99,8 @@ type Batch struct {
 const SentAtParam = "sent_at"
 
 // Page is what is known of the page around the player.
+//
+//easyjson:json
 type Page struct {
 	URL          string `json:"url,omitempty"`
 	Referrer     string `json:"referrer,omitempty"`
@@ -117,8 +119,10 @@ type Page struct {
 
 // Event is one fact. Which fields count depends on the kind (see [Schema]); the
 // others are zero after Decode.
+//
+//easyjson:json
 type Event struct {
-	Kind     Kind    `json:"k"`
+	Kind     Kind    `json:"k,intern"`
 	AtMS     int64   `json:"at_ms"` // Unix milliseconds; viewer's clock until Clamp
 	PosMS    int64   `json:"pos_ms,omitempty"`
 	FromMS   int64   `json:"from_ms,omitempty"`

@@ -5,9 +5,16 @@ import (
 	"errors"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/mailru/easyjson/jlexer"
 )
 
+// Types that are read or written for every beacon have generated JSON code.
+//go:generate go run github.com/mailru/easyjson/easyjson@v0.9.0 -no_std_marshalers -pkg -output_filename wire_easyjson.go .
+
 // wireBatch tells a missing seq from a zero one.
+//
+//easyjson:json
 type wireBatch struct {
 	V        int     `json:"v"`
 	Token    string  `json:"token"`
@@ -19,7 +26,9 @@ type wireBatch struct {
 }
 
 // Decode reads and checks one body. The error is always an [*Error]. The token
-// is only checked for presence; see [VerifyViewToken].
+// is only checked for presence; see [VerifyViewToken]. A batch that is refused
+// for what it says is returned beside the error, unchecked, so that its token
+// may tell whose it is; one that could not be read is nil.
 func Decode(body []byte) (*Batch, error) {
 	if len(body) > MaxBody {
 		return nil, refuse(CodeTooLarge, "the body has %d bytes, more than %d", len(body), MaxBody)
@@ -27,12 +36,9 @@ func Decode(body []byte) (*Batch, error) {
 	if !utf8.Valid(body) {
 		return nil, refuse(CodeNotUTF8, "the body is not valid UTF-8")
 	}
-	var w wireBatch
-	if err := json.Unmarshal(body, &w); err != nil {
-		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return nil, refuse(CodeWrongType, "field %q has the wrong JSON type", t.Field)
-		}
-		return nil, refuse(CodeNotJSON, "the body is not one JSON value")
+	w, err := readBatch(body)
+	if err != nil {
+		return nil, err
 	}
 	b := &Batch{V: w.V, Token: w.Token, SentAtMS: w.SentAtMS, Viewer: w.Viewer, Page: w.Page, Events: w.Events}
 	if w.Seq == nil {
@@ -40,10 +46,29 @@ func Decode(body []byte) (*Batch, error) {
 	} else {
 		b.Seq = *w.Seq
 	}
-	if err := b.check(); err != nil {
-		return nil, err
+	return b, b.check()
+}
+
+// readBatch uses generated code, ten times as fast as reflection. What that
+// cannot read is read again by encoding/json, which decides whether it is wrong
+// and how.
+func readBatch(body []byte) (*wireBatch, error) {
+	var w wireBatch
+	lexer := jlexer.Lexer{Data: body}
+	w.UnmarshalEasyJSON(&lexer)
+	if lexer.Consumed(); lexer.Error() == nil {
+		return &w, nil
 	}
-	return b, nil
+	type plain wireBatch // without the generated methods
+	w = wireBatch{}
+	err := json.Unmarshal(body, (*plain)(&w))
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return nil, refuse(CodeWrongType, "field %q has the wrong JSON type", t.Field)
+	}
+	if err != nil {
+		return nil, refuse(CodeNotJSON, "the body is not one JSON value")
+	}
+	return &w, nil
 }
 
 func (b *Batch) check() error {

@@ -1,9 +1,11 @@
 package beacon
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/mailru/easyjson"
+	"github.com/mailru/easyjson/jwriter"
 )
 
 // Record is what the event log carries for one body that was answered for good.
@@ -11,10 +13,12 @@ import (
 // the log is the view, so that repeats of a batch meet in one partition. When
 // Refused is set it is a receipt only: account and media are those of the view
 // token if that could be verified, else empty. It holds no address of the viewer.
+//
+//easyjson:json
 type Record struct {
 	V            int     `json:"v"`
-	Account      string  `json:"account"`
-	Media        string  `json:"media"`
+	Account      string  `json:"account,intern"`
+	Media        string  `json:"media,intern"`
 	View         string  `json:"view"`
 	Seq          int64   `json:"seq"`
 	ReceivedAtMS int64   `json:"received_at_ms"`
@@ -23,10 +27,10 @@ type Record struct {
 	Identity     string  `json:"identity,omitempty"`  // who the viewer is, as the embedding site signed it
 	OptedOut     bool    `json:"opted_out,omitempty"` // Sec-GPC or DNT: neither visitor nor identity is kept
 	Page         *Page   `json:"page,omitempty"`
-	Country      string  `json:"country,omitempty"` // ISO 3166-1 alpha-2
-	Device       string  `json:"device,omitempty"`  // desktop, mobile, tablet, tv, bot
-	Browser      string  `json:"browser,omitempty"`
-	OS           string  `json:"os,omitempty"`
+	Country      string  `json:"country,omitempty,intern"` // ISO 3166-1 alpha-2
+	Device       string  `json:"device,omitempty,intern"`  // desktop, mobile, tablet, tv, bot
+	Browser      string  `json:"browser,omitempty,intern"`
+	OS           string  `json:"os,omitempty,intern"`
 	Bot          bool    `json:"bot,omitempty"`
 	BotReason    string  `json:"bot_reason,omitempty"` // why, one of the Bot constants
 	Refused      Code    `json:"refused,omitempty"`    // why nothing was taken; then there are no events
@@ -45,7 +49,9 @@ var ErrRecord = errors.New("not a beacon record")
 
 // EncodeRecord returns r as the event log stores it.
 func EncodeRecord(r *Record) ([]byte, error) {
-	b, err := json.Marshal(r)
+	var w jwriter.Writer
+	r.MarshalEasyJSON(&w)
+	b, err := w.BuildBytes()
 	if err != nil {
 		return nil, fmt.Errorf("encode beacon record: %w", err)
 	}
@@ -56,7 +62,7 @@ func EncodeRecord(r *Record) ([]byte, error) {
 // the topic is refused with an error that matches [ErrRecord].
 func DecodeRecord(value []byte) (*Record, error) {
 	var r Record
-	if err := json.Unmarshal(value, &r); err != nil {
+	if err := easyjson.Unmarshal(value, &r); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrRecord, err)
 	}
 	switch {
