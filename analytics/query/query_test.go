@@ -34,19 +34,19 @@ func TestRefusalsNeedNoWarehouseAndItsAbsenceIsSaid(t *testing.T) {
 	t.Cleanup(func() { _ = db.Close() })
 	svc, ctx := query.New(db, library{}), t.Context()
 
-	_, err = svc.Media(ctx, "account002", "media00001")
+	_, err = svc.Media(ctx, "account002", "media00001", query.Filter{})
 	require.ErrorIs(t, err, catalog.ErrNotFound)
-	_, err = svc.Engagement(ctx, "account001", "media00002")
+	_, err = svc.Engagement(ctx, "account001", "media00002", query.Filter{})
 	require.ErrorIs(t, err, catalog.ErrNotFound)
-	_, err = svc.Views(ctx, "account002", "media00001", "", 10)
+	_, err = svc.Views(ctx, "account002", "media00001", "", 10, query.Filter{})
 	require.ErrorIs(t, err, catalog.ErrNotFound)
 	for _, cursor := range []string{"?", "bm9uc2Vuc2U", "MTIvbm90LWEtdXVpZA"} {
-		_, err = svc.Views(ctx, "account001", "media00001", cursor, 10)
+		_, err = svc.Views(ctx, "account001", "media00001", cursor, 10, query.Filter{})
 		require.Equal(t, fault.Invalid, fault.KindOf(err), cursor)
 	}
-	_, err = svc.Media(ctx, "account001", "media00001")
+	_, err = svc.Media(ctx, "account001", "media00001", query.Filter{})
 	require.Equal(t, fault.Unavailable, fault.KindOf(err), "got %v", err)
-	_, err = svc.Overview(ctx, "account001")
+	_, err = svc.Overview(ctx, "account001", query.Filter{})
 	require.Equal(t, fault.Unavailable, fault.KindOf(err))
 }
 

@@ -1,37 +1,49 @@
 package query
 
-// Statements. In each the account comes first.
+import (
+	"context"
+	"fmt"
 
-// mergedViews is one row per view of an account, bots left out; %s narrows it.
-// Names differ from the columns': an alias would otherwise stand for itself in
-// its own aggregate.
-const mergedViews = `
-	SELECT media_id AS media, view_id AS view, max(visitor) AS visitor_of_day,
-		if(visitor_of_day = '', toString(view), visitor_of_day) AS who,
-		min(started_at) AS began, max(last_seen_at) AS seen,
-		max(page_url) AS page, max(referrer) AS came_from, max(country) AS place, max(device) AS machine, max(browser) AS program, max(os) AS system,
-		max(duration_ms) AS length_ms, sum(watched_ms) AS once_ms, sum(rewatched_ms) AS again_ms,
-		sum(plays) > 0 OR once_ms > 0 OR again_ms > 0 AS played,
-		sum(ends) > 0 OR max(max_watched_to_ms) + 2000 >= length_ms AS reached_end
-	FROM views WHERE account_id = ? %s
-	GROUP BY account_id, media_id, view_id
-	HAVING max(bot) = 0`
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
 
+// Statements read views by FINAL: each row is a view. In each the account comes
+// first (see Filter.where).
+
+// names are expressions on a row of views that statements share. A name that is
+// not used costs nothing.
+const names = `WITH
+	if(identity != '', identity, if(visitor != '', visitor, toString(view_id))) AS who,
+	plays > 0 OR watched_ms + rewatched_ms > 0 AS played,
+	watched_ms + rewatched_ms > 0 AS watched,
+	played AND (ends > 0 OR max_watched_to_ms + 2000 >= duration_ms) AS reached_end,
+	if(watched_ms >= duration_ms, 1000000000, intDiv(watched_ms * 1000000000 + intDiv(greatest(duration_ms, 1), 2), greatest(duration_ms, 1))) AS share_ppb,
+	playing_ms + rebuffer_ms AS watch_time_ms,
+	startups > 0 OR watched AS started
+`
+
+// totalsColumns are the columns of a totals row, in its order.
 const totalsColumns = `
-	count() AS loads, uniqExact(who) AS visitors, countIf(played) AS plays, uniqExactIf(who, played) AS players,
-	countIf(once_ms + again_ms > 0) AS views,
-	sumIf(least(1., once_ms / greatest(length_ms, 1)), played) AS engagement_sum,
-	sum(once_ms + again_ms) AS total_ms, countIf(played AND reached_end) AS finished, uniqExact(media) AS media_count`
+	toInt64(count()) AS t_loads, uniqExact(who) AS t_visitors, toInt64(countIf(played)) AS t_plays, uniqExactIf(who, played) AS t_players,
+	toInt64(countIf(watched)) AS t_views, toInt64(countIf(reached_end)) AS t_finished,
+	toInt64(sumIf(share_ppb, played)) AS t_share, toInt64(sum(watched_ms + rewatched_ms)) AS t_watched`
 
-const heatSQL = `
-	SELECT kind, cell, sum(delta) FROM heat
-	WHERE account_id = ? AND media_id = ? GROUP BY kind, cell ORDER BY kind, cell`
+// reading returns ctx with the settings of statements that read views: parts
+// merge within a month only, because a view never leaves its month.
+func reading(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"do_not_merge_across_partitions_select_final": 1,
+		"max_execution_time":                          int(timeout.Seconds()),
+	}))
+}
 
-const viewsPageSQL = `
-	SELECT view, visitor_of_day, began, seen, page, came_from, place, machine, program, system, length_ms, once_ms, again_ms
-	FROM (%s) WHERE played AND (began, toString(view)) < (fromUnixTimestamp64Milli(?, 'UTC'), ?)
-	ORDER BY began DESC, toString(view) DESC LIMIT ?`
+// streaming returns ctx for statements whose answer is read as it comes.
+func streaming(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"do_not_merge_across_partitions_select_final": 1, "max_threads": 1, "max_block_size": 8192,
+		"max_bytes_before_external_sort": 128 << 20, "optimize_read_in_order": 1,
+	}))
+}
 
-const spansSQL = `
-	SELECT view_id, from_ms, to_ms FROM events
-	WHERE account_id = ? AND media_id = ? AND view_id IN (?) AND kind = 'watch'`
+// sprintf puts a condition in a statement's %s.
+func sprintf(statement string, c *clause) string { return fmt.Sprintf(statement, c.sql.String()) }

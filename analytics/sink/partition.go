@@ -16,7 +16,9 @@ type worker struct {
 	reader    *eventlog.PartitionReader
 	known     *known
 	pos       Position
-	oldest    time.Time // when the oldest record of the batch in hand came into the log
+	// generation is that of the batch before, for which known holds.
+	generation uint64
+	oldest     time.Time // when the oldest record of the batch in hand came into the log
 }
 
 func (s *Sink) work(ctx context.Context, partition int) error {
@@ -30,7 +32,7 @@ func (s *Sink) work(ctx context.Context, partition int) error {
 	}
 	if open := w.pos.Open; open != nil {
 		s.log.InfoContext(ctx, "taking up a batch that was not finished", "partition", partition, "first", open.First, "last", open.Last)
-		if err := w.finish(ctx, *open); err != nil {
+		if err := w.resume(ctx, *open); err != nil {
 			return err
 		}
 	}
@@ -105,11 +107,7 @@ func (w *worker) write(ctx context.Context, messages []eventlog.Message) error {
 	ctx, cancel := w.graceful(ctx)
 	defer cancel()
 	want := Batch{Topic: eventlog.TopicBeacons, Partition: w.partition, Epoch: w.pos.Epoch, First: w.pos.Next, Last: messages[len(messages)-1].Offset}
-	var got Batch
-	err := w.retry(ctx, "begin", func(ctx context.Context) (err error) {
-		got, err = w.store.Begin(ctx, want, w.cfg.Holder)
-		return err
-	})
+	got, err := w.begin(ctx, want)
 	if err != nil {
 		return err
 	}
@@ -117,6 +115,26 @@ func (w *worker) write(ctx context.Context, messages []eventlog.Message) error {
 		return w.finish(ctx, got)
 	}
 	return w.commit(ctx, got, messages)
+}
+
+// begin records want, waiting while the sinks are paused.
+func (w *worker) begin(ctx context.Context, want Batch) (got Batch, err error) {
+	err = w.retry(ctx, "begin", func(ctx context.Context) (err error) {
+		got, err = w.store.Begin(ctx, want, w.cfg.Holder)
+		return err
+	})
+	return got, err
+}
+
+// resume finishes a batch that was found begun.
+func (w *worker) resume(ctx context.Context, open Batch) error {
+	ctx, cancel := w.graceful(ctx)
+	defer cancel()
+	got, err := w.begin(ctx, open)
+	if err != nil {
+		return err
+	}
+	return w.finish(ctx, got)
 }
 
 // finish completes a begun batch from the log.
@@ -167,7 +185,14 @@ func (w *worker) commit(ctx context.Context, b Batch, messages []eventlog.Messag
 	if err := w.reject(ctx, b, bad); err != nil {
 		return err
 	}
-	var sets map[ViewKey]*seqSet
+	if b.Generation != w.generation { // what is remembered of views may be stale
+		fresh, err := newKnown(w.cfg.KnownViews)
+		if err != nil {
+			return err
+		}
+		w.known, w.generation = fresh, b.Generation
+	}
+	var sets map[ViewKey]*memory
 	err := w.retry(ctx, "seen", func(ctx context.Context) (err error) {
 		sets, err = w.known.load(ctx, w.store, b, arrivals)
 		return err
@@ -175,7 +200,7 @@ func (w *worker) commit(ctx context.Context, b Batch, messages []eventlog.Messag
 	if err != nil {
 		return err
 	}
-	p := build(arrivals, func(key ViewKey, seq uint32) bool { return sets[key].add(seq) })
+	p := build(b.Partition, arrivals, sets)
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -183,6 +208,9 @@ func (w *worker) commit(ctx context.Context, b Batch, messages []eventlog.Messag
 		{"events", func(ctx context.Context) error { return w.store.InsertEvents(ctx, b, p.events) }},
 		{"views", func(ctx context.Context) error { return w.store.InsertViews(ctx, b, p.views) }},
 		{"heat", func(ctx context.Context) error { return w.store.InsertHeat(ctx, b, p.heat) }},
+		{"figures", func(ctx context.Context) error { return w.store.InsertFigures(ctx, b, p.figures) }},
+		{"receipts", func(ctx context.Context) error { return w.store.InsertReceipts(ctx, b, p.receipts) }},
+		{"uniques", func(ctx context.Context) error { return w.store.InsertUniques(ctx, b, p.uniques) }},
 		{"done", func(ctx context.Context) error { return w.store.Done(ctx, b, w.cfg.Holder) }},
 	} {
 		if err := w.retry(ctx, step.name, step.do); err != nil {

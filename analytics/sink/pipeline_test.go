@@ -192,7 +192,7 @@ func TestLongMediaHaveAtMostAThousandCells(t *testing.T) {
 	r.send(p.record(r, 0))
 	r.start(sinkConfig(), r.store, nil)
 	r.drained()
-	graph, err := r.stats().Engagement(t.Context(), r.account, r.media)
+	graph, err := r.stats().Engagement(t.Context(), r.account, r.media, query.Filter{})
 	require.NoError(t, err)
 	require.Equal(t, 3, graph.CellSeconds)
 	require.Len(t, graph.Engagement, 834)
@@ -201,9 +201,9 @@ func TestLongMediaHaveAtMostAThousandCells(t *testing.T) {
 		require.Equal(t, middle < 601, graph.Engagement[cell] == 1, "cell %d", cell)
 		require.Equal(t, middle < 30, graph.Rewatches[cell] == 1, "cell %d", cell)
 	}
-	views, err := r.stats().Views(t.Context(), r.account, r.media, "", 10)
+	views, err := r.stats().Views(t.Context(), r.account, r.media, "", 10, query.Filter{})
 	require.NoError(t, err)
 	require.Equal(t, []beacon.Run{{2, 10}, {1, 190}, {0, 634}}, views.Items[0].Strip)
-	_, err = r.stats().Engagement(t.Context(), r.account, "unknown000")
+	_, err = r.stats().Engagement(t.Context(), r.account, "unknown000", query.Filter{})
 	require.ErrorIs(t, err, catalog.ErrNotFound)
 }

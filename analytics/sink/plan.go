@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -18,6 +19,24 @@ type arrival struct {
 	record *beacon.Record
 }
 
+// ReceiptRow says what became of one received beacon.
+type ReceiptRow struct {
+	Account string    `ch:"account_id"`
+	Hour    time.Time `ch:"hour"`
+	Receipt uint64    `ch:"receipt"`
+	Class   uint8     `ch:"class"`
+}
+
+// receipt returns the row of the record. Records from before receipts were named
+// are named by where they are in the log.
+func (a *arrival) receipt(partition int, repeated bool) ReceiptRow {
+	name := a.record.Receipt
+	if name == 0 {
+		name = uint64(partition)<<48 | uint64(a.offset)
+	}
+	return ReceiptRow{a.record.Account, utc(a.record.ReceivedAtMS).Truncate(time.Hour), name, uint8(a.record.Class(repeated))}
+}
+
 // poison is a record that could not.
 type poison struct {
 	message eventlog.Message
@@ -29,7 +48,7 @@ func read(messages []eventlog.Message) (arrivals []arrival, bad []poison) {
 	for _, m := range messages {
 		r, err := beacon.DecodeRecord(m.Value)
 		var view uuid.UUID
-		if err == nil {
+		if err == nil && r.Refused == "" {
 			if view, err = uuid.Parse(r.View); err != nil {
 				err = fmt.Errorf("%w: view is not a UUID", beacon.ErrRecord)
 			}
@@ -43,131 +62,69 @@ func read(messages []eventlog.Message) (arrivals []arrival, bad []poison) {
 	return arrivals, bad
 }
 
-// plan is what a batch writes. It depends on nothing but the batch's records and
-// the repeats among them, so that building it again gives the same rows in the
-// same order.
+// plan is what a batch writes. It depends on nothing but the batch's records,
+// the repeats among them and what earlier batches made of their views, so that
+// building it again gives the same rows in the same order.
 type plan struct {
-	events  []EventRow
-	views   []ViewRow
-	heat    []HeatRow
-	repeats int // records dropped
+	events   []EventRow
+	views    []ViewRow
+	heat     []HeatRow
+	figures  []FigureRow
+	uniques  []UniqueRow
+	receipts []ReceiptRow
+	repeats  int // records dropped
 }
 
-type heatKey struct {
-	account, media, kind string
-	cell                 uint32
+// half is the part of a view that came with the marks of a bot, or that which
+// did not.
+type half struct {
+	key ViewKey
+	bot bool
 }
 
-// build makes rows of the arrivals for which fresh returns true. It is asked
-// once for each, in order.
-func build(arrivals []arrival, fresh func(ViewKey, uint32) bool) plan {
+// build makes rows of the arrivals that are not in known, and adds them to it.
+func build(partition int, arrivals []arrival, known map[ViewKey]*memory) plan {
 	var p plan
-	views := map[ViewKey]*ViewRow{}
-	heat := map[heatKey]int64{}
+	views := map[half]*ViewRow{}
 	for _, a := range arrivals {
-		if !fresh(a.key, uint32(a.record.Seq)) {
+		if a.record.Refused != "" {
+			p.receipts = append(p.receipts, a.receipt(partition, false))
+			continue
+		}
+		m := known[a.key]
+		fresh := m.seqs.add(uint32(a.record.Seq))
+		p.receipts = append(p.receipts, a.receipt(partition, !fresh))
+		if !fresh {
 			p.repeats++
 			continue
 		}
 		if len(a.record.Events) == 0 {
 			continue
 		}
-		view := views[a.key]
+		h := half{a.key, a.record.Bot}
+		view := views[h]
 		if view == nil {
-			view = &ViewRow{Key: a.key, Record: a.record, StartedAt: utc(a.record.Events[0].AtMS)}
-			views[a.key] = view
+			view = newViewRow(a.key, a.record)
+			views[h] = view
 		}
-		view.add(a.record)
+		view.add(a.record, m.state(a.record.Bot))
 		for i := range a.record.Events {
 			p.events = append(p.events, EventRow{Key: a.key, Record: a.record, Idx: i, Offset: a.offset})
 		}
-		if !a.record.Bot {
-			addHeat(heat, a.record)
-		}
 	}
-	for _, v := range views {
+	c := newChanges()
+	for h, v := range views {
 		p.views = append(p.views, *v)
+		state := known[h.key].state(h.bot)
+		before := *state
+		*state = before.with(v)
+		if !h.bot {
+			c.add(v, &before, state)
+		}
 	}
 	slices.SortFunc(p.views, func(a, b ViewRow) int {
-		return cmp.Or(cmp.Compare(a.Key.Account, b.Key.Account), cmp.Compare(a.Key.Media, b.Key.Media), slices.Compare(a.Key.View[:], b.Key.View[:]))
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Media, b.Media), slices.Compare(a.View[:], b.View[:]), cmp.Compare(a.Bot, b.Bot))
 	})
-	for k, delta := range heat {
-		if delta != 0 {
-			p.heat = append(p.heat, HeatRow{k.account, k.media, k.kind, k.cell, delta})
-		}
-	}
-	slices.SortFunc(p.heat, func(a, b HeatRow) int {
-		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Media, b.Media), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Cell, b.Cell))
-	})
+	p.heat, p.figures, p.uniques = c.heatRows(), c.figureRows(), c.uniqueRows()
 	return p
-}
-
-func addHeat(heat map[heatKey]int64, r *beacon.Record) {
-	for i := range r.Events {
-		e := &r.Events[i]
-		if e.Kind != beacon.KindWatch {
-			continue
-		}
-		lo, hi := beacon.Cells(beacon.Span{From: e.FromMS, To: e.ToMS}, r.DurationMS)
-		if lo == hi {
-			continue
-		}
-		kind := HeatFirst
-		if e.Repeat {
-			kind = HeatRepeat
-		}
-		heat[heatKey{r.Account, r.Media, kind, uint32(lo)}]++
-		heat[heatKey{r.Account, r.Media, kind, uint32(hi)}]--
-	}
-}
-
-// add counts one record into the row.
-func (v *ViewRow) add(r *beacon.Record) {
-	v.Batches++
-	if r.Page != nil {
-		v.Page = *r.Page
-	}
-	for i := range r.Events {
-		e := &r.Events[i]
-		at := utc(e.AtMS)
-		if at.Before(v.StartedAt) {
-			v.StartedAt = at
-		}
-		if at.After(v.LastSeenAt) {
-			v.LastSeenAt = at
-		}
-		switch e.Kind {
-		case beacon.KindLoad:
-			v.Loads++
-		case beacon.KindPlay:
-			v.Plays++
-			if e.Autoplay {
-				v.Autoplays++
-			}
-		case beacon.KindPause:
-			v.Pauses++
-		case beacon.KindSeek:
-			v.Seeks++
-		case beacon.KindEnd:
-			v.Ends++
-		case beacon.KindWatch:
-			if e.Repeat {
-				v.RewatchedMS += uint64(e.ToMS - e.FromMS)
-			} else {
-				v.WatchedMS += uint64(e.ToMS - e.FromMS)
-			}
-			v.MaxWatchedToMS = max(v.MaxWatchedToMS, uint32(e.ToMS))
-		case beacon.KindStartup:
-			v.Startups++
-			v.StartupMS += uint64(e.TookMS)
-		case beacon.KindRebuffer:
-			v.Rebuffers++
-			v.RebufferMS += uint64(e.TookMS)
-		case beacon.KindError:
-			v.Errors++
-			if e.Fatal {
-				v.FatalErrors++
-			}
-		}
-	}
 }

@@ -8,32 +8,45 @@ import (
 )
 
 // known remembers, for the views of one partition met lately, which batch
-// numbers are stored. It forgets views, never single numbers: a view it does
-// not know is looked up whole.
+// numbers are stored and what they came to. It forgets views, never single
+// numbers: a view it does not know is looked up whole.
 type known struct {
-	views *otter.Cache[ViewKey, *seqSet]
+	views *otter.Cache[ViewKey, *memory]
+}
+
+// memory is what is known of one view.
+type memory struct {
+	seqs   seqSet
+	states [2]ViewState // of what came from people, and with the marks of a bot
+}
+
+func (m *memory) state(bot bool) *ViewState {
+	if bot {
+		return &m.states[1]
+	}
+	return &m.states[0]
 }
 
 func newKnown(size int) (*known, error) {
-	cache, err := otter.New(&otter.Options[ViewKey, *seqSet]{MaximumSize: size})
+	cache, err := otter.New(&otter.Options[ViewKey, *memory]{MaximumSize: size})
 	if err != nil {
 		return nil, err
 	}
 	return &known{views: cache}, nil
 }
 
-// load returns the sets of the views in arrivals, looking up those it does not
+// load returns what is known of the views in arrivals, looking up those it does not
 // know. The result holds them for the batch, whatever the cache forgets.
-func (k *known) load(ctx context.Context, store Store, b Batch, arrivals []arrival) (map[ViewKey]*seqSet, error) {
-	sets := map[ViewKey]*seqSet{}
+func (k *known) load(ctx context.Context, store Store, b Batch, arrivals []arrival) (map[ViewKey]*memory, error) {
+	sets := map[ViewKey]*memory{}
 	var unknown []ViewKey
 	for _, a := range arrivals {
-		if sets[a.key] != nil {
+		if a.record.Refused != "" || sets[a.key] != nil {
 			continue
 		}
 		set, ok := k.views.GetIfPresent(a.key)
 		if !ok {
-			set = &seqSet{}
+			set = &memory{}
 			unknown = append(unknown, a.key)
 		}
 		sets[a.key] = set
@@ -46,15 +59,18 @@ func (k *known) load(ctx context.Context, store Store, b Batch, arrivals []arriv
 		return nil, err
 	}
 	for _, key := range unknown {
-		for _, seq := range stored[key] {
-			sets[key].add(seq)
+		for _, part := range stored[key] {
+			for _, seq := range part.Seqs {
+				sets[key].seqs.add(seq)
+			}
+			sets[key].states[min(part.State.Bot, 1)] = part.State
 		}
 	}
 	return sets, nil
 }
 
 // keep remembers the sets after their batch is written.
-func (k *known) keep(sets map[ViewKey]*seqSet) {
+func (k *known) keep(sets map[ViewKey]*memory) {
 	for key, set := range sets {
 		k.views.Set(key, set)
 	}

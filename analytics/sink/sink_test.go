@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vitascope/vitascope/analytics/query"
 	"github.com/vitascope/vitascope/analytics/sink"
 	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/catalog"
@@ -89,7 +90,7 @@ func (d *dying) Begin(ctx context.Context, b sink.Batch, holder string) (got sin
 	return got, err
 }
 
-func (d *dying) Seen(ctx context.Context, b sink.Batch, views []sink.ViewKey) (got map[sink.ViewKey][]uint32, err error) {
+func (d *dying) Seen(ctx context.Context, b sink.Batch, views []sink.ViewKey) (got map[sink.ViewKey][]sink.Seen, err error) {
 	err = d.at("seen", func() (err error) { got, err = d.Store.Seen(ctx, b, views); return err })
 	return got, err
 }
@@ -106,13 +107,25 @@ func (d *dying) InsertHeat(ctx context.Context, b sink.Batch, rows []sink.HeatRo
 	return d.at("heat", func() error { return d.Store.InsertHeat(ctx, b, rows) })
 }
 
+func (d *dying) InsertFigures(ctx context.Context, b sink.Batch, rows []sink.FigureRow) error {
+	return d.at("figures", func() error { return d.Store.InsertFigures(ctx, b, rows) })
+}
+
+func (d *dying) InsertReceipts(ctx context.Context, b sink.Batch, rows []sink.ReceiptRow) error {
+	return d.at("receipts", func() error { return d.Store.InsertReceipts(ctx, b, rows) })
+}
+
+func (d *dying) InsertUniques(ctx context.Context, b sink.Batch, rows []sink.UniqueRow) error {
+	return d.at("uniques", func() error { return d.Store.InsertUniques(ctx, b, rows) })
+}
+
 func (d *dying) Done(ctx context.Context, b sink.Batch, holder string) error {
 	return d.at("done", func() error { return d.Store.Done(ctx, b, holder) })
 }
 
 func TestASinkKilledAtAnyStepCountsEverythingOnce(t *testing.T) {
 	t.Parallel()
-	for _, step := range []string{"begin", "seen", "events", "views", "heat", "done"} {
+	for _, step := range []string{"begin", "seen", "events", "views", "heat", "figures", "receipts", "uniques", "done"} {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s after=%t", step, after), func(t *testing.T) {
 				t.Parallel()
@@ -205,7 +218,7 @@ func TestTwoViewsOfOneVisitorAreTwoPlaysOfOneVisitor(t *testing.T) {
 	}
 	r.start(sinkConfig(), r.store, nil)
 	r.drained()
-	got, err := r.stats().Media(t.Context(), r.account, r.media)
+	got, err := r.stats().Media(t.Context(), r.account, r.media, query.Filter{})
 	require.NoError(t, err)
 	require.Equal(t, uint64(3), got.Loads)
 	require.Equal(t, uint64(2), got.Visitors)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -16,12 +18,18 @@ import (
 // ErrOvertaken is returned by Begin when another sink has begun further on.
 var ErrOvertaken = errors.New("another sink is further on in this partition")
 
+// ErrPaused is returned by Begin while the warehouse is being repaired, compared
+// or cleared of someone's traces. Nothing may be written until Begin succeeds.
+var ErrPaused = errors.New("the sinks are paused")
+
 // Batch is a range of offsets of one partition, both ends included.
 type Batch struct {
 	Topic       string
 	Partition   int
 	Epoch       uint32
 	First, Last int64
+	// Generation changes when what is stored was changed by others than sinks.
+	Generation uint64
 }
 
 // token names one insert of the batch.
@@ -49,20 +57,31 @@ type ViewKey struct {
 	View           uuid.UUID
 }
 
+// Seen is what is stored of a view: the numbers of its batches and what they
+// came to, apart for people and bots (State.Bot).
+type Seen struct {
+	Seqs  []uint32
+	State ViewState
+}
+
 // Store is what a Sink keeps its position and its rows in. Each insert is
 // repeated after a failure and must then land once.
 type Store interface {
 	// Position returns where the partition stands.
 	Position(ctx context.Context, topic string, partition int) (Position, error)
 	// Begin records b, unless a batch that begins at the same offset is
-	// recorded, and returns the one that is. The error may be ErrOvertaken.
+	// recorded, and returns the one that is. The error may be ErrOvertaken or
+	// ErrPaused.
 	Begin(ctx context.Context, b Batch, holder string) (Batch, error)
-	// Seen returns the batch numbers stored for each view, leaving out what the
-	// partition brought at or after b.First.
-	Seen(ctx context.Context, b Batch, views []ViewKey) (map[ViewKey][]uint32, error)
+	// Seen returns what is stored of each view, leaving out what the partition
+	// brought at or after b.First.
+	Seen(ctx context.Context, b Batch, views []ViewKey) (map[ViewKey][]Seen, error)
 	InsertEvents(ctx context.Context, b Batch, rows []EventRow) error
 	InsertViews(ctx context.Context, b Batch, rows []ViewRow) error
 	InsertHeat(ctx context.Context, b Batch, rows []HeatRow) error
+	InsertFigures(ctx context.Context, b Batch, rows []FigureRow) error
+	InsertUniques(ctx context.Context, b Batch, rows []UniqueRow) error
+	InsertReceipts(ctx context.Context, b Batch, rows []ReceiptRow) error
 	// Done records that b is complete.
 	Done(ctx context.Context, b Batch, holder string) error
 }
@@ -76,13 +95,14 @@ func NewWarehouse(db *warehouse.DB) *Warehouse { return &Warehouse{db: db} }
 const (
 	stateBegin = "begin"
 	stateDone  = "done"
+	stateHeld  = "held" // begun, and waiting for the pause that last names to end
 )
 
 // Position implements Store.
 func (w *Warehouse) Position(ctx context.Context, topic string, partition int) (Position, error) {
 	rows, err := w.db.Query(ctx, `
 		SELECT state, argMax(epoch, version), argMax(first, version), argMax(last, version)
-		FROM sink_batches WHERE topic = ? AND partition = ? GROUP BY state`, topic, uint16(partition))
+		FROM sink_batches WHERE topic = ? AND partition = ? AND state IN ('begin', 'done') GROUP BY state`, topic, uint16(partition))
 	if err != nil {
 		return Position{}, fmt.Errorf("position of %s/%d: %w", topic, partition, err)
 	}
@@ -122,10 +142,11 @@ func (w *Warehouse) Begin(ctx context.Context, b Batch, holder string) (Batch, e
 		return Batch{}, fmt.Errorf("begin %s: %w", b.token("batch"), err)
 	}
 	var newest, last, here uint64
+	var pause uint64
 	err := w.db.QueryRow(ctx, `
-		SELECT max(version), minIf(last, version = ?), countIf(version = ?)
+		SELECT max(version), minIf(last, version = ?), countIf(version = ?), `+warehouse.PauseSQL+`, `+warehouse.GenerationSQL+`
 		FROM sink_batches WHERE topic = ? AND partition = ? AND state = ?`,
-		b.version(), b.version(), b.Topic, uint16(b.Partition), stateBegin).Scan(&newest, &last, &here)
+		b.version(), b.version(), b.Topic, uint16(b.Partition), stateBegin).Scan(&newest, &last, &here, &pause, &b.Generation)
 	if err != nil {
 		return Batch{}, fmt.Errorf("begin %s: %w", b.token("batch"), err)
 	}
@@ -133,6 +154,14 @@ func (w *Warehouse) Begin(ctx context.Context, b Batch, holder string) (Batch, e
 		return Batch{}, fmt.Errorf("begin %s: %w", b.token("batch"), ErrOvertaken)
 	}
 	b.Last = int64(last)
+	if pause > 0 {
+		held := b
+		held.Last = int64(pause)
+		if err := w.mark(ctx, held.token(stateHeld), stateHeld, held, holder); err != nil {
+			return Batch{}, fmt.Errorf("hold %s: %w", b.token("batch"), err)
+		}
+		return Batch{}, fmt.Errorf("begin %s: %w", b.token("batch"), ErrPaused)
+	}
 	return b, nil
 }
 
@@ -152,8 +181,8 @@ func (w *Warehouse) mark(ctx context.Context, token, state string, b Batch, hold
 }
 
 // Seen implements Store.
-func (w *Warehouse) Seen(ctx context.Context, b Batch, views []ViewKey) (map[ViewKey][]uint32, error) {
-	seen := make(map[ViewKey][]uint32, len(views))
+func (w *Warehouse) Seen(ctx context.Context, b Batch, views []ViewKey) (map[ViewKey][]Seen, error) {
+	seen := make(map[ViewKey][]Seen, len(views))
 	const chunk = 2000 // keeps the statement short
 	for at := 0; at < len(views); at += chunk {
 		if err := w.seen(ctx, b, views[at:min(at+chunk, len(views))], seen); err != nil {
@@ -163,26 +192,39 @@ func (w *Warehouse) Seen(ctx context.Context, b Batch, views []ViewKey) (map[Vie
 	return seen, nil
 }
 
-func (w *Warehouse) seen(ctx context.Context, b Batch, views []ViewKey, into map[ViewKey][]uint32) error {
+var seenSQL = "SELECT account_id, media_id, view_id, groupUniqArray(seq) AS seqs, toUInt8(bot) AS bot, " + warehouse.ViewColumnsFromEvents(stateColumns()...) + `
+	FROM events
+	WHERE (account_id, media_id, view_id) IN (?) AND NOT (partition = ? AND offset >= ?)
+	GROUP BY account_id, media_id, view_id, bot`
+
+// stateColumns are the columns of views that a ViewState holds, but bot.
+func stateColumns() []string {
+	return slices.DeleteFunc(columnsOf(reflect.TypeFor[ViewState]()), func(name string) bool { return name == "bot" })
+}
+
+func (w *Warehouse) seen(ctx context.Context, b Batch, views []ViewKey, into map[ViewKey][]Seen) error {
 	keys := make([]clickhouse.GroupSet, len(views))
 	for i, v := range views {
 		keys[i] = clickhouse.GroupSet{Value: []any{v.Account, v.Media, v.View.String()}}
 	}
-	rows, err := w.db.Query(ctx, `
-		SELECT account_id, media_id, view_id, groupUniqArray(seq) FROM events
-		WHERE (account_id, media_id, view_id) IN (?) AND NOT (partition = ? AND offset >= ?)
-		GROUP BY account_id, media_id, view_id`, keys, uint16(b.Partition), uint64(b.First))
+	rows, err := w.db.Query(warehouse.ColumnsFirst(ctx), seenSQL, keys, uint16(b.Partition), uint64(b.First))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var key ViewKey
-		var seqs []uint32
-		if err := rows.Scan(&key.Account, &key.Media, &key.View, &seqs); err != nil {
+		var row struct {
+			Account string    `ch:"account_id"`
+			Media   string    `ch:"media_id"`
+			View    uuid.UUID `ch:"view_id"`
+			Seqs    []uint32  `ch:"seqs"`
+			ViewState
+		}
+		if err := rows.ScanStruct(&row); err != nil {
 			return err
 		}
-		into[key] = seqs
+		key := ViewKey{row.Account, row.Media, row.View}
+		into[key] = append(into[key], Seen{row.Seqs, row.ViewState})
 	}
 	return rows.Err()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vitascope/vitascope/analytics/query"
 	"github.com/vitascope/vitascope/internal/beacon"
 )
 
@@ -144,18 +145,18 @@ func (r *rig) requireTruth(want truth) {
 	t := r.t
 	t.Helper()
 	ctx, stats := context.Background(), r.stats()
-	got, err := stats.Media(ctx, r.account, r.media)
+	got, err := stats.Media(ctx, r.account, r.media, query.Filter{})
 	require.NoError(t, err)
 	require.Equal(t, [6]int{want.loads, want.visitors, want.plays, want.views, want.finished, 0},
 		[6]int{int(got.Loads), int(got.Visitors), int(got.Plays), int(got.Views), int(got.Finished), 0}, "loads, visitors, plays, views, finished")
 	require.InDelta(t, want.hours, got.HoursWatched, 1e-9)
 	require.InDelta(t, want.engagement, got.AverageEngagement, 1e-9)
 	require.InDelta(t, float64(want.players)/float64(max(want.visitors, 1)), got.PlayRate, 1e-9)
-	overview, err := stats.Overview(ctx, r.account)
+	overview, err := stats.Overview(ctx, r.account, query.Filter{})
 	require.NoError(t, err)
 	require.Equal(t, got.Totals, overview.Totals)
 
-	graph, err := stats.Engagement(ctx, r.account, r.media)
+	graph, err := stats.Engagement(ctx, r.account, r.media, query.Filter{})
 	require.NoError(t, err)
 	require.Equal(t, 1, graph.CellSeconds)
 	require.Equal(t, want.first, graph.Engagement)
@@ -163,7 +164,7 @@ func (r *rig) requireTruth(want truth) {
 
 	strips, cursor := map[string][]int{}, ""
 	for {
-		page, err := stats.Views(ctx, r.account, r.media, cursor, 7)
+		page, err := stats.Views(ctx, r.account, r.media, cursor, 7, query.Filter{})
 		require.NoError(t, err)
 		for _, v := range page.Items {
 			require.NotContains(t, strips, v.ViewID, "listed once")

@@ -164,6 +164,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stats/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of calls to action, gates, annotations and the like */
+        get: operations["get-stats-actions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/breakdowns/{dimension}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures by the values of a dimension, such as top pages or top media */
+        get: operations["get-stats-breakdown"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/definitions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The formula of each figure */
+        get: operations["list-stats-definitions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Erase a visitor, a media's figures or all figures */
+        post: operations["create-stats-erasure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/exports/{rows}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Views or raw events as CSV or Parquet, streamed */
+        get: operations["export-stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of every beacon received, by hour */
+        get: operations["get-stats-ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who watches now, and how many did in the last 30 minutes */
+        get: operations["get-stats-live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/stats/media/{id}": {
         parameters: {
             query?: never;
@@ -181,6 +300,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stats/media/{id}/comparison": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Two media, or two ranges of one, side by side */
+        get: operations["get-media-comparison"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/stats/media/{id}/engagement": {
         parameters: {
             query?: never;
@@ -188,8 +324,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How often each second of a media was watched and rewatched */
+        /** How often each second of a media was watched, rewatched and left */
         get: operations["get-media-engagement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/media/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures, graph, trend and top values of a media in one answer */
+        get: operations["get-media-report"];
         put?: never;
         post?: never;
         delete?: never;
@@ -232,10 +385,245 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stats/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How playback went: startup, rebuffering, failures, picture, scores */
+        get: operations["get-stats-quality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/rebuilds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make derived tables anew from the raw events */
+        post: operations["create-stats-rebuild"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures by hour, day, week or month, in any time zone */
+        get: operations["get-stats-trend"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/verifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compare derived tables with the raw events */
+        post: operations["create-stats-verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stats/viewers/{viewer}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything one visitor watched */
+        get: operations["get-stats-viewer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Action: {
+            /**
+             * Format: int64
+             * @description Views in which it was clicked, switched or completed.
+             */
+            actors: number;
+            /**
+             * Format: int64
+             * @description Views in which it was clicked or switched.
+             */
+            clicks: number;
+            /**
+             * Format: int64
+             * @description Views in which it was completed, such as a form sent.
+             */
+            conversions: number;
+            /** @description Which one, as configured on the player. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Views in which it was shown.
+             */
+            impressions: number;
+            /**
+             * Format: double
+             * @description Actors divided by impressions.
+             */
+            rate: number;
+            /**
+             * Format: int64
+             * @description Views in which it was passed over.
+             */
+            skips: number;
+            /** @description cta, gate, annotation, chapter, captions and so on. */
+            type: string;
+        };
+        Actions: {
+            /** @description The formula of each figure. */
+            definitions: {
+                [key: string]: string;
+            };
+            /** @description Most impressions first, at most 200. */
+            items: components["schemas"]["Action"][] | null;
+            /** Format: int64 */
+            loads: number;
+            /** Format: int64 */
+            plays: number;
+        };
+        Breakdown: {
+            /** @description The formula of each figure. */
+            definitions: {
+                [key: string]: string;
+            };
+            dimension: string;
+            /** @description Most plays first. */
+            items: components["schemas"]["BreakdownItem"][] | null;
+            /**
+             * Format: int64
+             * @description How many values there are, listed or not.
+             */
+            values: number;
+        };
+        BreakdownItem: {
+            /**
+             * Format: double
+             * @description Mean share of the video seen, over plays.
+             */
+            average_engagement: number;
+            /**
+             * Format: int64
+             * @description Plays that reached the end, or were watched to within 2 seconds of it.
+             */
+            finished: number;
+            /**
+             * Format: double
+             * @description Hours of video played, repeats included.
+             */
+            hours_watched: number;
+            /**
+             * Format: int64
+             * @description Times the player was shown.
+             */
+            loads: number;
+            /**
+             * Format: double
+             * @description Visitors with a play divided by visitors.
+             */
+            play_rate: number;
+            /**
+             * Format: int64
+             * @description Loads in which playback was asked for.
+             */
+            plays: number;
+            /** @description Empty for views that have none; as a filter that is (none). */
+            value: string;
+            /**
+             * Format: int64
+             * @description Plays of which at least a moment was watched.
+             */
+            views: number;
+            /**
+             * Format: int64
+             * @description Distinct visitors among the loads.
+             */
+            visitors: number;
+            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            visitors_estimated: boolean;
+        };
+        Comparison: {
+            a: components["schemas"]["Side"];
+            b: components["schemas"]["Side"];
+            /** @description The formula of each figure. */
+            definitions: {
+                [key: string]: string;
+            };
+        };
+        Counts: {
+            /**
+             * Format: int64
+             * @description In the figures, with a visitor.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Kept and marked, in no figure.
+             */
+            bot: number;
+            /**
+             * Format: int64
+             * @description Received before.
+             */
+            duplicate: number;
+            /**
+             * Format: int64
+             * @description Refused: malformed, or with a token that is not ours.
+             */
+            invalid: number;
+            /**
+             * Format: int64
+             * @description Refused: the view token had expired.
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description In the figures, without a visitor.
+             */
+            opted_out: number;
+            /** Format: int64 */
+            received: number;
+        };
         CreateSessionInputBody: {
             email?: string;
             /** @description From a one-time login link. */
@@ -259,6 +647,12 @@ export interface components {
             /** @description The bearer token. It is shown this once and not stored. */
             token: string;
         };
+        DefinitionsBody: {
+            /** @description A sentence for each figure, by its name in answers. */
+            definitions: {
+                [key: string]: string;
+            };
+        };
         Engagement: {
             /**
              * Format: int64
@@ -269,13 +663,39 @@ export interface components {
             definitions: {
                 [key: string]: string;
             };
+            /** @description Plays that were watched no further than the cell, for each cell; plays that finished are in none. */
+            drop_off: number[] | null;
             /** Format: double */
             duration_seconds: number;
-            /** @description Plays that covered the cell, for each cell. */
+            /** @description Plays that covered the cell, for each cell: the viewers of that second. */
             engagement: number[] | null;
             media_id: string;
             /** @description Times the cell was covered again, for each cell. */
             rewatches: number[] | null;
+        };
+        Erasure: {
+            /** @description Every figure of the account. */
+            account?: boolean;
+            /** @description Every figure of this media. */
+            media_id?: string;
+            /** @description Everything this visitor left: a pseudonym of one day or a signed identity. */
+            visitor?: string;
+        };
+        ErasureResult: {
+            /** Format: int64 */
+            events: number;
+            /**
+             * Format: int64
+             * @description In how many media there was something.
+             */
+            media: number;
+            /** Format: int64 */
+            views: number;
+        };
+        ErrorCode: {
+            code: string;
+            /** Format: int64 */
+            plays: number;
         };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
@@ -296,10 +716,97 @@ export interface components {
             /** @description Whether trying again can help. */
             retryable: boolean;
         };
+        Graph: {
+            /**
+             * Format: int64
+             * @description Length of a cell: 1 up to 1,000 seconds of video; the last may be shorter.
+             */
+            cell_seconds: number;
+            /** @description Plays that were watched no further than the cell, for each cell; plays that finished are in none. */
+            drop_off: number[] | null;
+            /** @description Plays that covered the cell, for each cell: the viewers of that second. */
+            engagement: number[] | null;
+            /** @description Times the cell was covered again, for each cell. */
+            rewatches: number[] | null;
+        };
+        Ledger: {
+            /** @description The formula of each figure. */
+            definitions: {
+                [key: string]: string;
+            };
+            /** @description Hours in which beacons were received, oldest first. */
+            items: components["schemas"]["LedgerHour"][] | null;
+            total: components["schemas"]["Counts"];
+        };
+        LedgerHour: {
+            /**
+             * Format: int64
+             * @description In the figures, with a visitor.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Kept and marked, in no figure.
+             */
+            bot: number;
+            /**
+             * Format: int64
+             * @description Received before.
+             */
+            duplicate: number;
+            /**
+             * Format: int64
+             * @description Refused: malformed, or with a token that is not ours.
+             */
+            invalid: number;
+            /**
+             * Format: int64
+             * @description Refused: the view token had expired.
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description In the figures, without a visitor.
+             */
+            opted_out: number;
+            /** Format: int64 */
+            received: number;
+            /** Format: date-time */
+            start: string;
+        };
         ListOutputBody: {
             items: components["schemas"]["Media"][];
             /** @description Empty on the last page. */
             next_cursor: string;
+        };
+        Live: {
+            /** @description The formula of each figure. */
+            definitions: {
+                [key: string]: string;
+            };
+            /** @description Media watched now, most viewers first, at most 20. */
+            media: components["schemas"]["LiveMedia"][] | null;
+            /** @description The last 30 minutes, oldest first; the last is not over yet. */
+            minutes: components["schemas"]["LiveMinute"][] | null;
+            /**
+             * Format: int64
+             * @description Viewers playing, starting or rebuffering: heard of within the last 30 seconds, and not paused or at the end.
+             */
+            now: number;
+        };
+        LiveMedia: {
+            media_id: string;
+            /** Format: int64 */
+            viewers: number;
+        };
+        LiveMinute: {
+            /** Format: date-time */
+            start: string;
+            /**
+             * Format: int64
+             * @description Views of which something was playing, starting or rebuffering in this minute.
+             */
+            viewers: number;
         };
         Media: {
             analytics_url: string;
@@ -421,6 +928,8 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
+            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            visitors_estimated: boolean;
         };
         Overview: {
             /**
@@ -472,6 +981,8 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
+            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            visitors_estimated: boolean;
         };
         Problem: {
             /** @description What is wrong in this case, and what to do. */
@@ -489,6 +1000,217 @@ export interface components {
              * @example /problems/not-found
              */
             type: string;
+        };
+        Quality: {
+            /** Format: double */
+            bitrate_bps_average: number;
+            /** Format: double */
+            downscale_average: number;
+            /** Format: double */
+            downshifts_per_view: number;
+            /**
+             * Format: double
+             * @description Share of frames that were dropped.
+             */
+            dropped_frames: number;
+            /** @description Codes of errors that ended playback, most frequent first, at most 20. */
+            errors: components["schemas"]["ErrorCode"][] | null;
+            /**
+             * Format: double
+             * @description Share of plays left before the first frame.
+             */
+            exits_before_start: number;
+            /**
+             * Format: double
+             * @description Share of plays ended by an error.
+             */
+            playback_failures: number;
+            /** Format: int64 */
+            playback_success_measured: number;
+            /** Format: double */
+            playback_success_score: number;
+            /** Format: int64 */
+            plays: number;
+            /** Format: double */
+            rebuffer_seconds_per_view: number;
+            /**
+             * Format: double
+             * @description Share of watch time spent rebuffering.
+             */
+            rebuffer_share: number;
+            /** Format: double */
+            rebuffers_per_minute: number;
+            /** Format: double */
+            rebuffers_per_view: number;
+            /**
+             * Format: double
+             * @description Share of media requests that failed.
+             */
+            request_failures: number;
+            /**
+             * Format: double
+             * @description Mean time to the first byte of a media request.
+             */
+            request_ttfb_seconds: number;
+            /**
+             * Format: double
+             * @description From a seek to the next frame.
+             */
+            seek_seconds_average: number;
+            /** Format: int64 */
+            smoothness_measured: number;
+            /** Format: double */
+            smoothness_score: number;
+            /**
+             * Format: double
+             * @description Share of plays ended by an error before the first frame.
+             */
+            startup_failures: number;
+            /** Format: double */
+            startup_score: number;
+            /** Format: double */
+            startup_seconds_average: number;
+            /** Format: double */
+            startup_seconds_median: number;
+            /** Format: double */
+            startup_seconds_p95: number;
+            /**
+             * Format: int64
+             * @description Plays whose startup was reported; the startup figures are over these.
+             */
+            startups_measured: number;
+            /**
+             * Format: double
+             * @description Mean upscaling: 0.5 when each side is drawn half as large again as it is encoded.
+             */
+            upscale_average: number;
+            /** Format: double */
+            upshifts_per_view: number;
+            /**
+             * Format: int64
+             * @description Plays whose picture was sampled; the quality score is over these.
+             */
+            video_quality_measured: number;
+            /** Format: double */
+            video_quality_score: number;
+            /** Format: int64 */
+            viewer_experience_measured: number;
+            /** Format: double */
+            viewer_experience_score: number;
+            /**
+             * Format: double
+             * @description Time spent watching, rebuffering included.
+             */
+            watch_hours: number;
+        };
+        QualityReport: {
+            /** Format: double */
+            bitrate_bps_average: number;
+            /** @description The formula of each figure. */
+            definitions: {
+                [key: string]: string;
+            };
+            /** Format: double */
+            downscale_average: number;
+            /** Format: double */
+            downshifts_per_view: number;
+            /**
+             * Format: double
+             * @description Share of frames that were dropped.
+             */
+            dropped_frames: number;
+            /** @description Codes of errors that ended playback, most frequent first, at most 20. */
+            errors: components["schemas"]["ErrorCode"][] | null;
+            /**
+             * Format: double
+             * @description Share of plays left before the first frame.
+             */
+            exits_before_start: number;
+            /**
+             * Format: double
+             * @description Share of plays ended by an error.
+             */
+            playback_failures: number;
+            /** Format: int64 */
+            playback_success_measured: number;
+            /** Format: double */
+            playback_success_score: number;
+            /** Format: int64 */
+            plays: number;
+            /** Format: double */
+            rebuffer_seconds_per_view: number;
+            /**
+             * Format: double
+             * @description Share of watch time spent rebuffering.
+             */
+            rebuffer_share: number;
+            /** Format: double */
+            rebuffers_per_minute: number;
+            /** Format: double */
+            rebuffers_per_view: number;
+            /**
+             * Format: double
+             * @description Share of media requests that failed.
+             */
+            request_failures: number;
+            /**
+             * Format: double
+             * @description Mean time to the first byte of a media request.
+             */
+            request_ttfb_seconds: number;
+            /**
+             * Format: double
+             * @description From a seek to the next frame.
+             */
+            seek_seconds_average: number;
+            /** Format: int64 */
+            smoothness_measured: number;
+            /** Format: double */
+            smoothness_score: number;
+            /**
+             * Format: double
+             * @description Share of plays ended by an error before the first frame.
+             */
+            startup_failures: number;
+            /** Format: double */
+            startup_score: number;
+            /** Format: double */
+            startup_seconds_average: number;
+            /** Format: double */
+            startup_seconds_median: number;
+            /** Format: double */
+            startup_seconds_p95: number;
+            /**
+             * Format: int64
+             * @description Plays whose startup was reported; the startup figures are over these.
+             */
+            startups_measured: number;
+            /**
+             * Format: double
+             * @description Mean upscaling: 0.5 when each side is drawn half as large again as it is encoded.
+             */
+            upscale_average: number;
+            /** Format: double */
+            upshifts_per_view: number;
+            /**
+             * Format: int64
+             * @description Plays whose picture was sampled; the quality score is over these.
+             */
+            video_quality_measured: number;
+            /** Format: double */
+            video_quality_score: number;
+            /** Format: int64 */
+            viewer_experience_measured: number;
+            /** Format: double */
+            viewer_experience_score: number;
+            /**
+             * Format: double
+             * @description Time spent watching, rebuffering included.
+             */
+            watch_hours: number;
+        };
+        RebuildResult: {
+            media_ids: string[] | null;
         };
         RenameInputBody: {
             /** @description Control characters are left out. */
@@ -516,6 +1238,32 @@ export interface components {
             /** Format: int64 */
             width: number;
         };
+        Report: {
+            /** @description The formula of each figure. */
+            definitions: {
+                [key: string]: string;
+            };
+            /** Format: double */
+            duration_seconds: number;
+            graph: components["schemas"]["Graph"];
+            media_id: string;
+            /** @description For each of page, referrer, utm_source, utm_medium, utm_campaign, country, device and browser: the 10 values with most plays. */
+            top: {
+                [key: string]: components["schemas"]["TopItem"][] | null;
+            };
+            totals: components["schemas"]["Totals"];
+            /** @description By day (UTC): of the range, or of the last 30 days. */
+            trend: components["schemas"]["TrendPoint"][] | null;
+        };
+        Scope: {
+            /**
+             * Format: date
+             * @description Only views opened on that day (UTC).
+             */
+            day?: string;
+            /** @description All media when empty. */
+            media_id?: string;
+        };
         Session: {
             account: components["schemas"]["SessionAccountStruct"];
             /** @description Whether this user can sign in with a password. */
@@ -536,6 +1284,18 @@ export interface components {
             /** @description At least 10 characters; any characters. */
             password: string;
         };
+        Side: {
+            /** Format: double */
+            duration_seconds: number;
+            /** Format: date-time */
+            from?: string;
+            graph: components["schemas"]["Graph"];
+            media_id: string;
+            quality: components["schemas"]["Quality"];
+            /** Format: date-time */
+            to?: string;
+            totals: components["schemas"]["Totals"];
+        };
         Token: {
             /** Format: date-time */
             created_at: string;
@@ -550,16 +1310,165 @@ export interface components {
         TokensOutputBody: {
             items: components["schemas"]["Token"][];
         };
+        TopItem: {
+            /** Format: double */
+            average_engagement: number;
+            /** Format: double */
+            hours_watched: number;
+            /** Format: int64 */
+            loads: number;
+            /** Format: int64 */
+            plays: number;
+            /** @description Empty for views that have none; as a filter that is (none). */
+            value: string;
+        };
+        Totals: {
+            /**
+             * Format: double
+             * @description Mean share of the video seen, over plays.
+             */
+            average_engagement: number;
+            /**
+             * Format: int64
+             * @description Plays that reached the end, or were watched to within 2 seconds of it.
+             */
+            finished: number;
+            /**
+             * Format: double
+             * @description Hours of video played, repeats included.
+             */
+            hours_watched: number;
+            /**
+             * Format: int64
+             * @description Times the player was shown.
+             */
+            loads: number;
+            /**
+             * Format: double
+             * @description Visitors with a play divided by visitors.
+             */
+            play_rate: number;
+            /**
+             * Format: int64
+             * @description Loads in which playback was asked for.
+             */
+            plays: number;
+            /**
+             * Format: int64
+             * @description Plays of which at least a moment was watched.
+             */
+            views: number;
+            /**
+             * Format: int64
+             * @description Distinct visitors among the loads.
+             */
+            visitors: number;
+            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            visitors_estimated: boolean;
+        };
+        Trend: {
+            /** @description The formula of each figure. */
+            definitions: {
+                [key: string]: string;
+            };
+            interval: string;
+            /** @description One for each bucket from the first to the last, empty ones included. The first and the last hold only what lies in the range. */
+            items: components["schemas"]["TrendPoint"][] | null;
+            time_zone: string;
+        };
+        TrendPoint: {
+            /**
+             * Format: double
+             * @description Mean share of the video seen, over plays.
+             */
+            average_engagement: number;
+            /**
+             * Format: int64
+             * @description Plays that reached the end, or were watched to within 2 seconds of it.
+             */
+            finished: number;
+            /**
+             * Format: double
+             * @description Hours of video played, repeats included.
+             */
+            hours_watched: number;
+            /**
+             * Format: int64
+             * @description Times the player was shown.
+             */
+            loads: number;
+            /**
+             * Format: double
+             * @description Visitors with a play divided by visitors.
+             */
+            play_rate: number;
+            /**
+             * Format: int64
+             * @description Loads in which playback was asked for.
+             */
+            plays: number;
+            /**
+             * Format: date-time
+             * @description Beginning of the bucket, with the zone's offset then.
+             */
+            start: string;
+            /**
+             * Format: int64
+             * @description Plays of which at least a moment was watched.
+             */
+            views: number;
+            /**
+             * Format: int64
+             * @description Distinct visitors among the loads.
+             */
+            visitors: number;
+            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            visitors_estimated: boolean;
+        };
+        VerificationDifference: {
+            media_id: string;
+            /** Format: int64 */
+            rows: number;
+            table: string;
+        };
+        VerificationResult: {
+            /** @description Empty when all agree. */
+            differences: components["schemas"]["VerificationDifference"][] | null;
+            /**
+             * Format: int64
+             * @description How many media were compared.
+             */
+            media: number;
+        };
         View: {
+            autoplay: boolean;
+            bot: boolean;
             browser: string;
             /** @description ISO 3166-1 alpha-2; empty when unknown. */
             country: string;
             /** @description desktop, mobile, tablet, tv; empty when unknown. */
             device: string;
+            /**
+             * Format: double
+             * @description Of the media, as it was then.
+             */
+            duration_seconds: number;
+            /** @description Of an error that ended playback. */
+            error_code: string;
+            finished: boolean;
+            /** @description Who the viewer is, as the embedding site signed it; mostly empty. */
+            identity: string;
+            language: string;
             /** Format: date-time */
             last_seen_at: string;
             /** @description Heard of within the last 30 seconds. */
             live: boolean;
+            media_id: string;
+            /**
+             * Format: date-time
+             * @description When the player was shown, by the server's clock.
+             */
+            opened_at: string;
             os: string;
             page_url: string;
             /**
@@ -567,16 +1476,36 @@ export interface components {
              * @description Share of the video seen, 0 to 1.
              */
             percent_watched: number;
+            /** Format: double */
+            rebuffer_seconds: number;
+            /** Format: int64 */
+            rebuffers: number;
             referrer: string;
             /**
              * Format: double
              * @description Seconds of the video seen again.
              */
             rewatched_seconds: number;
-            /** Format: date-time */
+            /**
+             * Format: int64
+             * @description Highest rung played, in pixels; 0 when unknown.
+             */
+            rung_height: number;
+            /**
+             * Format: date-time
+             * @description When the first event happened.
+             */
             started_at: string;
+            /**
+             * Format: int64
+             * @description From play to the first frame; 0 when there was none.
+             */
+            startup_ms: number;
             /** @description Heatmap as runs of [level 0 to 5, number of cells]; cells as in the engagement graph. */
             strip: (number[] | null)[] | null;
+            utm_campaign: string;
+            utm_medium: string;
+            utm_source: string;
             view_id: string;
             /** @description Pseudonym of one day; empty when the viewer opted out. */
             visitor: string;
@@ -585,6 +1514,75 @@ export interface components {
              * @description Seconds of the video seen, each counted once.
              */
             watched_seconds: number;
+        };
+        Viewer: {
+            /**
+             * Format: double
+             * @description Mean share of the video seen, over plays.
+             */
+            average_engagement: number;
+            browser: string;
+            country: string;
+            /** @description The formula of each figure. */
+            definitions: {
+                [key: string]: string;
+            };
+            device: string;
+            /**
+             * Format: int64
+             * @description Plays that reached the end, or were watched to within 2 seconds of it.
+             */
+            finished: number;
+            /** Format: date-time */
+            first_seen: string;
+            /**
+             * Format: double
+             * @description Hours of video played, repeats included.
+             */
+            hours_watched: number;
+            /** @description Who the viewer is, as the embedding site signed it; mostly empty. */
+            identity: string;
+            /** @description Played views, newest first, each with its heatmap. */
+            items: components["schemas"]["View"][] | null;
+            /** Format: date-time */
+            last_seen: string;
+            /**
+             * Format: int64
+             * @description Times the player was shown.
+             */
+            loads: number;
+            /**
+             * Format: int64
+             * @description Different media among the loads.
+             */
+            media: number;
+            /** @description For the next page; empty on the last. */
+            next_cursor: string;
+            os: string;
+            /**
+             * Format: double
+             * @description Visitors with a play divided by visitors.
+             */
+            play_rate: number;
+            /**
+             * Format: int64
+             * @description Loads in which playback was asked for.
+             */
+            plays: number;
+            /** @description The pseudonym or identity asked for. */
+            viewer: string;
+            /**
+             * Format: int64
+             * @description Plays of which at least a moment was watched.
+             */
+            views: number;
+            /**
+             * Format: int64
+             * @description Distinct visitors among the loads.
+             */
+            visitors: number;
+            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            visitors_estimated: boolean;
         };
         Views: {
             items: components["schemas"]["View"][] | null;
@@ -1008,9 +2006,372 @@ export interface operations {
             };
         };
     };
-    "get-media-stats": {
+    "get-stats-actions": {
+        parameters: {
+            query?: {
+                /** @description Id of a media; the whole account when empty. */
+                media?: string;
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Actions"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-stats-breakdown": {
+        parameters: {
+            query?: {
+                /** @description Id of a media; the whole account when empty. */
+                media?: string;
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                dimension: "media" | "page" | "referrer" | "utm_source" | "utm_medium" | "utm_campaign" | "country" | "device" | "browser" | "os" | "language" | "variant" | "identity" | "visitor" | "rung" | "autoplay" | "bots";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Breakdown"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-stats-definitions": {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DefinitionsBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-stats-erasure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Erasure"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasureResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-stats": {
+        parameters: {
+            query?: {
+                format?: "csv" | "parquet";
+                /** @description Id of a media; the whole account when empty. */
+                media?: string;
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+            };
+            header?: never;
+            path: {
+                /** @description One row a view, or one an event. */
+                rows: "views" | "events";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-stats-ledger": {
+        parameters: {
+            query?: {
+                /** @description By default 48 hours before “to”. */
+                from?: string;
+                /** @description By default now. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ledger"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-stats-live": {
+        parameters: {
+            query?: {
+                /** @description Id of a media; the whole account when empty. */
+                media?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Live"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-media-stats": {
+        parameters: {
+            query?: {
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+            };
             header?: never;
             path: {
                 /** @description Id of the media. */
@@ -1041,9 +2402,111 @@ export interface operations {
             };
         };
     };
+    "get-media-comparison": {
+        parameters: {
+            query?: {
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+                /** @description Media of the second side; by default the same. */
+                with_media?: string;
+                /** @description Range of the second side; by default the same. */
+                with_from?: string;
+                with_to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the media. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-media-engagement": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+            };
             header?: never;
             path: {
                 /** @description Id of the media. */
@@ -1074,9 +2537,105 @@ export interface operations {
             };
         };
     };
+    "get-media-report": {
+        parameters: {
+            query?: {
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+            };
+            header?: never;
+            path: {
+                /** @description Id of the media. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-media-views": {
         parameters: {
             query?: {
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
                 /** @description next_cursor of the page before. */
                 cursor?: string;
                 limit?: number;
@@ -1113,7 +2672,39 @@ export interface operations {
     };
     "get-stats-overview": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1128,6 +2719,243 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-stats-quality": {
+        parameters: {
+            query?: {
+                /** @description Id of a media; the whole account when empty. */
+                media?: string;
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QualityReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-stats-rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Scope"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RebuildResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-stats-trend": {
+        parameters: {
+            query?: {
+                /** @description Id of a media; the whole account when empty. */
+                media?: string;
+                /** @description Views opened at or after this time. */
+                from?: string;
+                /** @description Views opened before this time. */
+                to?: string;
+                /** @description Address of the embedding page, without query and fragment. Here and below, (none) asks for views without one. */
+                page?: string;
+                /** @description Host the viewer came from, such as www.example.com. */
+                referrer?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                /** @description ISO 3166-1 alpha-2, such as DE. */
+                country?: string;
+                /** @description desktop, mobile, tablet or tv. */
+                device?: string;
+                browser?: string;
+                os?: string;
+                /** @description RFC 5646 tag, such as de-AT. */
+                language?: string;
+                /** @description Highest rung of the view, as height in pixels; 0 for all. */
+                rung?: number;
+                /** @description Arm of an A/B test. */
+                variant?: string;
+                /** @description Who the viewer is, as the embedding site signed it. */
+                identity?: string;
+                /** @description Pseudonym of one day. */
+                visitor?: string;
+                /** @description Whether what came with the marks of a bot counts: no, only that, or all. */
+                bots?: "no" | "yes" | "all";
+                /** @description Views that began by autoplay (yes) or by the viewer (no). */
+                autoplay?: "yes" | "no";
+                /** @description Length of a bucket. Weeks begin on Monday. */
+                interval?: "hour" | "day" | "week" | "month";
+                /** @description IANA time zone whose hours, days, weeks and months are meant, such as Europe/Berlin. */
+                tz?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trend"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-stats-verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Scope"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerificationResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-stats-viewer": {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Pseudonym or signed identity. */
+                viewer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Viewer"];
                 };
             };
             /** @description Error */

@@ -1,0 +1,106 @@
+package query
+
+import "time"
+
+// ViewRow is a view in an export. Times are UTC.
+type ViewRow struct {
+	MediaID       string    `ch:"media_id" parquet:"media_id"`
+	ViewID        string    `ch:"view" parquet:"view_id"`
+	Visitor       string    `ch:"visitor" parquet:"visitor"`
+	Identity      string    `ch:"identity" parquet:"identity"`
+	Bot           uint8     `ch:"bot" parquet:"bot"`
+	OpenedAt      time.Time `ch:"opened_at" parquet:"opened_at,timestamp"`
+	StartedAt     time.Time `ch:"started_at" parquet:"started_at,timestamp"`
+	LastSeenAt    time.Time `ch:"last_seen_at" parquet:"last_seen_at,timestamp"`
+	PageURL       string    `ch:"page_url" parquet:"page_url"`
+	Referrer      string    `ch:"referrer" parquet:"referrer"`
+	UTMSource     string    `ch:"utm_source" parquet:"utm_source"`
+	UTMMedium     string    `ch:"utm_medium" parquet:"utm_medium"`
+	UTMCampaign   string    `ch:"utm_campaign" parquet:"utm_campaign"`
+	UTMTerm       string    `ch:"utm_term" parquet:"utm_term"`
+	UTMContent    string    `ch:"utm_content" parquet:"utm_content"`
+	Variant       string    `ch:"variant" parquet:"variant"`
+	Language      string    `ch:"language" parquet:"language"`
+	Country       string    `ch:"country" parquet:"country"`
+	Device        string    `ch:"device" parquet:"device"`
+	Browser       string    `ch:"browser" parquet:"browser"`
+	OS            string    `ch:"os" parquet:"os"`
+	DurationMS    uint32    `ch:"duration_ms" parquet:"duration_ms"`
+	Plays         uint64    `ch:"plays" parquet:"plays"`
+	Autoplays     uint64    `ch:"autoplays" parquet:"autoplays"`
+	Pauses        uint64    `ch:"pauses" parquet:"pauses"`
+	Seeks         uint64    `ch:"seeks" parquet:"seeks"`
+	Ends          uint64    `ch:"ends" parquet:"ends"`
+	WatchedMS     uint64    `ch:"watched_ms" parquet:"watched_ms"`
+	RewatchedMS   uint64    `ch:"rewatched_ms" parquet:"rewatched_ms"`
+	PlayingMS     uint64    `ch:"playing_ms" parquet:"playing_ms"`
+	MutedMS       uint64    `ch:"muted_ms" parquet:"muted_ms"`
+	FullscreenMS  uint64    `ch:"fullscreen_ms" parquet:"fullscreen_ms"`
+	HiddenMS      uint64    `ch:"hidden_ms" parquet:"hidden_ms"`
+	MaxWatchedMS  uint32    `ch:"max_watched_to_ms" parquet:"max_watched_to_ms"`
+	Startups      uint64    `ch:"startups" parquet:"startups"`
+	StartupMS     uint64    `ch:"startup_ms" parquet:"startup_ms"`
+	Rebuffers     uint64    `ch:"rebuffers" parquet:"rebuffers"`
+	RebufferMS    uint64    `ch:"rebuffer_ms" parquet:"rebuffer_ms"`
+	Upshifts      uint64    `ch:"upshifts" parquet:"upshifts"`
+	Downshifts    uint64    `ch:"downshifts" parquet:"downshifts"`
+	TopHeight     uint16    `ch:"top_height" parquet:"top_height"`
+	FatalErrors   uint64    `ch:"fatal_errors" parquet:"fatal_errors"`
+	ErrorCode     string    `ch:"error_code" parquet:"error_code"`
+	Frames        uint64    `ch:"frames" parquet:"frames"`
+	DroppedFrames uint64    `ch:"dropped_frames" parquet:"dropped_frames"`
+}
+
+// EventRow is an event in an export: one row of the raw data behind every figure.
+type EventRow struct {
+	MediaID         string    `ch:"media_id" parquet:"media_id"`
+	ViewID          string    `ch:"view" parquet:"view_id"`
+	Seq             uint32    `ch:"seq" parquet:"seq"`
+	Idx             uint16    `ch:"idx" parquet:"idx"`
+	Kind            string    `ch:"kind" parquet:"kind"`
+	At              time.Time `ch:"at" parquet:"at,timestamp"`
+	ReceivedAt      time.Time `ch:"received_at" parquet:"received_at,timestamp"`
+	Visitor         string    `ch:"visitor" parquet:"visitor"`
+	Identity        string    `ch:"identity" parquet:"identity"`
+	Bot             bool      `ch:"bot" parquet:"bot"`
+	Country         string    `ch:"country" parquet:"country"`
+	Device          string    `ch:"device" parquet:"device"`
+	Browser         string    `ch:"browser" parquet:"browser"`
+	OS              string    `ch:"os" parquet:"os"`
+	PageURL         string    `ch:"page_url" parquet:"page_url"`
+	Referrer        string    `ch:"referrer" parquet:"referrer"`
+	DurationMS      uint32    `ch:"duration_ms" parquet:"duration_ms"`
+	PosMS           uint32    `ch:"pos_ms" parquet:"pos_ms"`
+	FromMS          uint32    `ch:"from_ms" parquet:"from_ms"`
+	ToMS            uint32    `ch:"to_ms" parquet:"to_ms"`
+	Rate            float32   `ch:"rate" parquet:"rate"`
+	Repeat          bool      `ch:"repeat" parquet:"repeat"`
+	Autoplay        bool      `ch:"autoplay" parquet:"autoplay"`
+	TookMS          uint32    `ch:"took_ms" parquet:"took_ms"`
+	Muted           bool      `ch:"muted" parquet:"muted"`
+	Fullscreen      bool      `ch:"fullscreen" parquet:"fullscreen"`
+	Hidden          bool      `ch:"hidden" parquet:"hidden"`
+	Height          uint16    `ch:"height" parquet:"height"`
+	BitrateBPS      uint64    `ch:"bitrate_bps" parquet:"bitrate_bps"`
+	Shift           string    `ch:"shift" parquet:"shift"`
+	PlayedMS        uint32    `ch:"played_ms" parquet:"played_ms"`
+	Frames          uint64    `ch:"frames" parquet:"frames"`
+	DroppedFrames   uint64    `ch:"dropped_frames" parquet:"dropped_frames"`
+	UpscaleAvgPct   float32   `ch:"upscale_avg_pct" parquet:"upscale_avg_pct"`
+	UpscaleMaxPct   float32   `ch:"upscale_max_pct" parquet:"upscale_max_pct"`
+	DownscaleAvgPct float32   `ch:"downscale_avg_pct" parquet:"downscale_avg_pct"`
+	DownscaleMaxPct float32   `ch:"downscale_max_pct" parquet:"downscale_max_pct"`
+	Requests        uint32    `ch:"requests" parquet:"requests"`
+	Failed          uint32    `ch:"failed" parquet:"failed"`
+	Bytes           uint64    `ch:"bytes" parquet:"bytes"`
+	TTFBMS          uint64    `ch:"ttfb_ms" parquet:"ttfb_ms"`
+	BufferMS        uint64    `ch:"buffer_ms" parquet:"buffer_ms"`
+	ThroughputBPS   uint64    `ch:"throughput_bps" parquet:"throughput_bps"`
+	Code            string    `ch:"code" parquet:"code"`
+	Severity        string    `ch:"severity" parquet:"severity"`
+	Message         string    `ch:"message" parquet:"message"`
+	ActionType      string    `ch:"action_type" parquet:"action_type"`
+	ActionID        string    `ch:"action_id" parquet:"action_id"`
+	ActionVerb      string    `ch:"action_verb" parquet:"action_verb"`
+	Content         string    `ch:"content" parquet:"content"`
+}

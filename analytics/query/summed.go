@@ -1,0 +1,132 @@
+package query
+
+import (
+	"context"
+	"time"
+)
+
+// exactLoads is up to how many loads visitors are counted one by one even where
+// sums answer the rest; beyond, the merged states of uniques estimate them.
+const exactLoads = 100_000
+
+// inQuarters reports whether f asks for nothing but whole quarters of an hour, of
+// which figures keeps sums.
+func (f *Filter) inQuarters() bool {
+	quarter := func(t time.Time) bool { return t.IsZero() || t.Unix()%900 == 0 && t.Nanosecond() == 0 }
+	return !f.narrows() && quarter(f.From) && quarter(f.To)
+}
+
+// inDays reports whether f's range is whole days (UTC), of which uniques keeps
+// states.
+func (f *Filter) inDays() bool {
+	day := func(t time.Time) bool { return t.IsZero() || t.Unix()%86400 == 0 && t.Nanosecond() == 0 }
+	return day(f.From) && day(f.To)
+}
+
+const sumsColumns = "sum(loads), sum(plays), sum(views), sum(finished), sum(engagement_ppb), sum(watched_ms)"
+
+func (r *totalsRow) sums() []any {
+	return []any{&r.loads, &r.plays, &r.views, &r.finished, &r.sharePPB, &r.watchedMS}
+}
+
+// quarters returns the condition on figures.
+func (f *Filter) quarters(account, media string) *clause {
+	c := &clause{}
+	c.and("account_id = ? AND media_id = ? AND dimension = ''", account, media)
+	if !f.From.IsZero() {
+		c.and("bucket >= fromUnixTimestamp(?)", f.From.Unix())
+	}
+	if !f.To.IsZero() {
+		c.and("bucket < fromUnixTimestamp(?)", f.To.Unix())
+	}
+	return c
+}
+
+// summed answers totals of a busy media from sums and states, at a cost that does
+// not depend on the number of views. ok is false when views must be counted.
+func (s *Service) summed(ctx context.Context, account, media string, f Filter) (row totalsRow, ok bool, err error) {
+	if media == "" || !f.inQuarters() || !f.inDays() {
+		return row, false, nil
+	}
+	where := f.quarters(account, media)
+	if err := s.row(ctx, "sums", "SELECT "+sumsColumns+" FROM figures WHERE "+where.sql.String(), where.args, row.sums()...); err != nil {
+		return row, false, err
+	}
+	if row.loads <= exactLoads {
+		return row, false, nil
+	}
+	row.estimated = true
+	grain := "day"
+	if monthStart(f.From) && monthStart(f.To) {
+		grain = "month"
+	}
+	c := f.states(account, media, grain)
+	err = s.row(ctx, "visitors", "SELECT uniqCombined64Merge(14)(visitors), uniqCombined64IfMerge(14)(players) FROM uniques WHERE "+c.sql.String(), c.args, &row.visitors, &row.players)
+	return row, true, err
+}
+
+// states returns the condition on uniques.
+func (f *Filter) states(account, media, grain string) *clause {
+	c := &clause{}
+	c.and("account_id = ? AND media_id = ? AND grain = ?", account, media, grain)
+	if !f.From.IsZero() {
+		c.and("bucket >= toDate(?)", f.From.UTC().Format(time.DateOnly))
+	}
+	if !f.To.IsZero() {
+		c.and("bucket < toDate(?)", f.To.UTC().Format(time.DateOnly))
+	}
+	return c
+}
+
+// fillBuckets counts the buckets of a trend: from sums where the media is busy
+// and the buckets are days (UTC) or longer, else view by view.
+func (s *Service) fillBuckets(ctx context.Context, account, media string, f Filter, b *buckets) error {
+	if !f.To.Before(s.now()) {
+		f.To = time.Time{} // nothing has been opened later
+	}
+	if media == "" || f.narrows() || !f.inDays() || !b.inDays() {
+		return s.drawBuckets(ctx, account, media, f, b)
+	}
+	loads := int64(0)
+	where := f.quarters(account, media)
+	statement := "SELECT toInt64(roundDown(toUnixTimestamp(bucket), ?)) AS start, " + sumsColumns + " FROM figures WHERE " + where.sql.String() + " GROUP BY start"
+	err := s.each(ctx, "trend", statement, append([]any{b.starts}, where.args...), func(read func(...any) error) error {
+		var start int64
+		var row totalsRow
+		if err := read(append([]any{&start}, row.sums()...)...); err != nil {
+			return err
+		}
+		row.estimated = true
+		loads += row.loads
+		b.rows[b.at[start]] = row
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if loads <= exactLoads {
+		clear(b.rows)
+		return s.drawBuckets(ctx, account, media, f, b)
+	}
+	c := f.states(account, media, "day")
+	statement = "SELECT toInt64(roundDown(toUnixTimestamp(toDateTime(bucket, 'UTC')), ?)) AS start, uniqCombined64Merge(14)(visitors), uniqCombined64IfMerge(14)(players) FROM uniques WHERE " + c.sql.String() + " GROUP BY start"
+	return s.each(ctx, "visitors", statement, append([]any{b.starts}, c.args...), func(read func(...any) error) error {
+		var start int64
+		var visitors, players uint64
+		if err := read(&start, &visitors, &players); err != nil {
+			return err
+		}
+		row := &b.rows[b.at[start]]
+		row.visitors, row.players = visitors, players
+		return nil
+	})
+}
+
+func (b *buckets) inDays() bool {
+	for _, start := range b.starts {
+		if start%86400 != 0 {
+			return false
+		}
+	}
+	return true
+}
