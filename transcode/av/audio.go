@@ -3,6 +3,7 @@ package av
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -245,7 +246,11 @@ func (a *audioTrack) boundary(n int64) int64 {
 	spec := a.e.spec
 	samples := float64(n) * waveSegment.Seconds() * sampleRate
 	if a.e.in.video != nil && spec.FrameRate.Num > 0 {
-		samples = float64(n*int64(spec.GOPFrames*spec.SegmentGOPs)) * float64(spec.FrameRate.Den) * sampleRate / float64(spec.FrameRate.Num)
+		frame := spec.SegmentStart(int(n))
+		if frame == math.MaxInt64 {
+			return frame
+		}
+		samples = float64(frame) * float64(spec.FrameRate.Den) * sampleRate / float64(spec.FrameRate.Num)
 	}
 	return int64(samples/aacFrame+0.5) * aacFrame
 }

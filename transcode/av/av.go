@@ -17,7 +17,8 @@
 // Timeline: presentation time zero is the earliest start of the chosen streams,
 // and the offset between picture and sound is kept: sound that starts later is
 // preceded by silence, a picture that starts later is held from its first
-// frame. Output frames lie on a constant grid. Decode times start at zero and
+// frame. Output frames lie on a constant grid, whose frame n is the same whether
+// the media is encoded as a whole or in chunks. Decode times start at zero and
 // composition offsets are never negative; an edit list in the init segment takes
 // off what lies before time zero: for pictures, the frames by which decoding is
 // ahead; for sound, the encoder's priming of 1024 samples. Less the edit, the first
@@ -56,13 +57,17 @@ import (
 
 // Run does the session's job and emits its results. When the media is at fault
 // it emits that and returns nil: an error means that the machinery failed.
-// It changes process-wide settings (FFmpeg's log level, thread stacks) and is
+// It changes process-wide settings (FFmpeg's log level, thread stacks, Go's
+// processors, to the job's threads) and is
 // meant to run once in a process.
 func Run(ctx context.Context, s *child.Session) error {
 	if ret := C.vs_small_stacks(); ret != 0 {
 		return fmt.Errorf("set thread stacks: error %d", int(ret))
 	}
 	astiav.SetLogLevel(astiav.LogLevelError)
+	if n := s.Job().Threads; n > 0 {
+		runtime.GOMAXPROCS(min(n, runtime.NumCPU()))
+	}
 	var err error
 	switch job := s.Job(); job.Op {
 	case child.OpProbe:
@@ -88,4 +93,4 @@ func Run(ctx context.Context, s *child.Session) error {
 const errNoMemory = astiav.Error(-12)
 
 // threads is how many threads one codec may use.
-func threads() int { return max(1, min(runtime.NumCPU(), 4)) }
+func threads() int { return min(runtime.GOMAXPROCS(0), 4) }

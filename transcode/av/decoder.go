@@ -19,7 +19,8 @@ type decoder struct {
 	frames, damaged int
 }
 
-func newDecoder(s *astiav.Stream) (*decoder, error) {
+// newDecoder opens a decoder of s with pairs of options, names and values.
+func newDecoder(s *astiav.Stream, extra ...string) (*decoder, error) {
 	codec := decoderFor(s.CodecParameters().CodecID())
 	if codec == nil {
 		return nil, child.Refuse(child.UnsupportedCodec, "%s", s.CodecParameters().CodecID().Name())
@@ -32,9 +33,12 @@ func newDecoder(s *astiav.Stream) (*decoder, error) {
 	d.ctx.SetThreadCount(threads())
 	options := astiav.NewDictionary()
 	defer options.Free()
-	if err := options.Set("max_pixels", strconv.Itoa(child.MaxPixels), 0); err != nil {
-		d.close()
-		return nil, err
+	extra = append(extra, "max_pixels", strconv.Itoa(child.MaxPixels))
+	for i := 0; i < len(extra); i += 2 {
+		if err := options.Set(extra[i], extra[i+1], 0); err != nil {
+			d.close()
+			return nil, err
+		}
 	}
 	if err := d.ctx.Open(codec, options); err != nil {
 		d.close()

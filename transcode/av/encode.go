@@ -28,23 +28,64 @@ type encoding struct {
 // encode decodes the input once and makes everything that the job asks for.
 func encode(ctx context.Context, s *child.Session) error {
 	spec := s.Job().Encode
-	if spec == nil || spec.From != 0 || spec.To != 0 {
-		return errors.New("encode needs a spec for the whole media")
+	if spec == nil {
+		return errors.New("encode needs a spec")
+	}
+	if chunk := spec.FromSegment > 0 || spec.ToSegment > 0; chunk && (len(spec.Audio) > 0 || len(spec.Texts) > 0 || spec.Poster || spec.Storyboard != nil) {
+		return errors.New("sound, texts and images are made of the whole media")
 	}
 	in, err := open(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer in.close()
 	e := &encoding{session: s, spec: spec, in: in, start: in.start()}
+	defer func() { e.in.close() }()
 	defer e.close()
 	if err := e.openTracks(); err != nil {
 		return err
 	}
-	if err := e.pump(ctx); err != nil {
-		return in.blame(err)
+	if err := e.decode(ctx); err != nil {
+		return e.in.blame(err)
 	}
 	return e.finish()
+}
+
+// preroll is how far before a chunk each attempt to decode it looks for a
+// keyframe. The last resort is the start of the media.
+var preroll = [...]time.Duration{0, 10 * time.Second, time.Minute}
+
+// decode decodes what the job needs, from the keyframe before its first frame.
+func (e *encoding) decode(ctx context.Context) error {
+	first := e.spec.SegmentStart(e.spec.FromSegment)
+	if first == 0 || e.video == nil {
+		return e.pump(ctx)
+	}
+	from := time.Duration(float64(first) / e.spec.FrameRate.Float64() * float64(time.Second))
+	for _, before := range preroll {
+		base := e.in.video.TimeBase()
+		at := fromDuration(e.start+max(0, from-before), base)
+		if err := e.in.format.SeekFrame(e.in.video.Index(), at, astiav.NewSeekFlags(astiav.SeekFlagBackward)); err != nil {
+			continue
+		}
+		if err := e.video.begin(true); err != nil {
+			return err
+		}
+		if err := e.pump(ctx); !errors.Is(err, errLate) {
+			return err
+		}
+	}
+	in, err := open(ctx, e.session)
+	if err != nil {
+		return err
+	}
+	old := e.in
+	e.in = in
+	err = e.video.begin(false)
+	old.close()
+	if err != nil {
+		return err
+	}
+	return e.pump(ctx)
 }
 
 func (e *encoding) openTracks() (err error) {
@@ -96,12 +137,15 @@ func (e *encoding) pump(ctx context.Context) error {
 			err = e.packet(packet)
 		}
 		packet.Unref()
+		if errors.Is(err, errComplete) {
+			return nil // a chunk, which has nothing but the picture
+		}
 		if err != nil {
 			return err
 		}
 	}
 	if e.video != nil {
-		if err := e.video.packet(nil); err != nil {
+		if err := e.video.packet(nil); err != nil && !errors.Is(err, errComplete) {
 			return err
 		}
 	}
@@ -150,12 +194,16 @@ const progressInterval = 400 * time.Millisecond
 // progress tells how far the input has been read. A server that hung up is
 // noticed elsewhere.
 func (e *encoding) progress(p *astiav.Packet, s *astiav.Stream) {
-	total := e.session.Job().Duration
+	from, total := time.Duration(0), e.session.Job().Duration
+	if job := e.session.Job(); job.Span > 0 && e.spec.FrameRate.Num > 0 {
+		from = time.Duration(float64(e.spec.SegmentStart(e.spec.FromSegment)) / e.spec.FrameRate.Float64() * float64(time.Second))
+		total = job.Span
+	}
 	if total <= 0 || p.Pts() == noPTS || time.Since(e.reported) < progressInterval {
 		return
 	}
 	e.reported = time.Now()
-	done := float64(toDuration(p.Pts(), s.TimeBase())-e.start) / float64(total)
+	done := float64(toDuration(p.Pts(), s.TimeBase())-e.start-from) / float64(total)
 	_ = e.session.Emit(child.Event{Progress: &child.Progress{Fraction: max(0, min(done, 1))}})
 }
 

@@ -23,12 +23,17 @@ const (
 )
 
 // posterWindow picks the frames from which the poster is chosen: those from
-// 10 to 20 % of a media that is long enough for its start to be a fade-in.
-func posterWindow(duration time.Duration) string {
+// 10 to 20 % of a media that is long enough for its start to be a fade-in. Of
+// sparse ones, keyframes, there may be few: all from 10 % on, and the first, in
+// case there is no other.
+func posterWindow(duration time.Duration, sparse bool) string {
 	if duration < 3*time.Second {
 		return "null"
 	}
 	from, to := duration/10, duration/5
+	if sparse {
+		return fmt.Sprintf("select='eq(n,0)+gte(t,%.3f)'", from.Seconds())
+	}
 	return fmt.Sprintf("trim=start=%.3f:end=%.3f,fps=fps=%d/%d",
 		from.Seconds(), to.Seconds(), posterFrames*1000, max(1, (to-from).Milliseconds()))
 }
@@ -46,13 +51,13 @@ type images struct {
 	tileH      int
 }
 
-// shown is the size of a frame as it is to be seen.
-func shown(f *astiav.Frame, t turn, in *input) (int, int) {
+// displayed is the size of a frame as it is to be seen.
+func displayed(f *astiav.Frame, t turn, in *input) (int, int) {
 	return displaySize(f.Width(), f.Height(), in.format.GuessSampleAspectRatio(in.video, f), t)
 }
 
 func (i *images) posterSize(f *astiav.Frame, t turn, in *input) (int, int) {
-	w, h := shown(f, t, in)
+	w, h := displayed(f, t, in)
 	if short := min(w, h); short > posterSide {
 		w, h = w*posterSide/short, h*posterSide/short
 	}
@@ -60,7 +65,7 @@ func (i *images) posterSize(f *astiav.Frame, t turn, in *input) (int, int) {
 }
 
 func (i *images) tileSize(f *astiav.Frame, t turn, in *input) (int, int) {
-	w, h := shown(f, t, in)
+	w, h := displayed(f, t, in)
 	width := i.spec.Storyboard.TileWidth
 	return even(width), min(even((h*width+w/2)/max(1, w)), 4*width)
 }

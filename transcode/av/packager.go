@@ -20,7 +20,7 @@ type packager struct {
 	session   *child.Session
 	rendition string
 	timescale int64
-	next      int
+	next      int   // segment
 	hidden    int64 // media time at which the presentation starts
 	unheard   int64 // of the next segment: priming
 	samples   []mp4.FullSample

@@ -3,6 +3,7 @@ package av
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -26,7 +27,7 @@ func probe(ctx context.Context, s *child.Session) error {
 		return err
 	}
 	defer in.close()
-	result := &child.ProbeResult{Container: in.format.InputFormat().Name(), DurationEstimated: in.estimated()}
+	result := &child.ProbeResult{Container: in.format.InputFormat().Name(), DurationEstimated: in.estimated(), Start: in.start()}
 	duration := in.duration()
 	main := in.video
 	if main == nil {
@@ -78,6 +79,11 @@ func probe(ctx context.Context, s *child.Session) error {
 			ColorSpace: info.color.space, ColorTransfer: info.color.transfer, ColorPrimaries: info.color.primaries,
 			FullRange: info.color.fullRange, HDR: info.color.hdr(),
 		}
+		if duration >= seekFrom {
+			if result.Unseekable, err = in.unseekable(ctx, duration); err != nil {
+				return err
+			}
+		}
 	}
 	for _, a := range in.audio {
 		p := a.CodecParameters()
@@ -88,6 +94,61 @@ func probe(ctx context.Context, s *child.Session) error {
 	}
 	in.describeTexts(result)
 	return s.Emit(child.Event{Probe: result})
+}
+
+// Seeking is tried at this many places, each of which must be reached from a
+// keyframe no further back than maxKeyframeGap.
+const (
+	seekFrom       = 8 * time.Second // nobody seeks in less
+	seekTrials     = 3
+	maxKeyframeGap = 30 * time.Second
+	trialPackets   = 2000
+)
+
+// unseekable tells why the picture cannot be decoded from the middle of the input,
+// empty if it can. What follows a keyframe must not depend on what came before it,
+// and times must not either.
+func (in *input) unseekable(ctx context.Context, duration time.Duration) (string, error) {
+	if in.estimated() {
+		return "the format has no index", nil
+	}
+	if in.video.StartTime() == noPTS {
+		return "the picture has no times", nil
+	}
+	packet := astiav.AllocPacket()
+	defer packet.Free()
+	base, start := in.video.TimeBase(), in.start()
+	for i := range seekTrials {
+		target := start + duration*time.Duration(i+1)/(seekTrials+1)
+		if err := in.format.SeekFrame(in.video.Index(), fromDuration(target, base), astiav.NewSeekFlags(astiav.SeekFlagBackward)); err != nil {
+			return fmt.Sprintf("seek to %s: %v", target, err), in.blame(nil)
+		}
+		for n := 0; ; n++ {
+			err := in.readPacket(ctx, packet)
+			if errors.Is(err, io.EOF) || n == trialPackets {
+				return fmt.Sprintf("nothing follows a seek to %s", target), nil
+			}
+			if err != nil {
+				return "", err
+			}
+			if packet.StreamIndex() == in.video.Index() {
+				break
+			}
+			packet.Unref()
+		}
+		key, pts := packet.Flags().Has(astiav.PacketFlagKey), packet.Pts()
+		packet.Unref()
+		at := toDuration(pts, base)
+		switch {
+		case pts == noPTS:
+			return "the picture has no times", nil
+		case !key:
+			return fmt.Sprintf("a seek to %s ends between keyframes", target), nil
+		case at > target+time.Millisecond || target-at > maxKeyframeGap:
+			return fmt.Sprintf("a seek to %s ends at %s", target, at), nil
+		}
+	}
+	return "", nil
 }
 
 // firstFrame decodes the first frame of a stream and shows it to look.

@@ -19,8 +19,8 @@ type rungEncoder struct {
 	packet  *astiav.Packet
 	out     *packager
 	perUnit int64 // duration of a frame in the timescale
-	gop     int
-	segment int // frames in a segment
+	spec    *child.EncodeSpec
+	first   int64 // frame of the media with which the encoder starts
 	sent    int64
 	written int64
 	limit   int64
@@ -58,10 +58,11 @@ func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 	}
 	x := &rungEncoder{
 		rung: r, rate: spec.FrameRate, ctx: astiav.AllocCodecContext(codec), packet: astiav.AllocPacket(),
-		perUnit: int64(spec.FrameRate.Den) * multiple, gop: spec.GOPFrames, segment: spec.GOPFrames * spec.SegmentGOPs,
+		perUnit: int64(spec.FrameRate.Den) * multiple, spec: spec, first: spec.SegmentStart(spec.FromSegment),
 		limit: min(maxFrames, int64(longest(e.session.Job()).Seconds()*spec.FrameRate.Float64())),
 	}
 	x.out = newPackager(e.session, r.Name, int64(spec.FrameRate.Num)*multiple)
+	x.out.next = spec.FromSegment
 	x.ctx.SetWidth(r.Width)
 	x.ctx.SetHeight(r.Height)
 	x.ctx.SetPixelFormat(astiav.PixelFormatYuv420P)
@@ -88,7 +89,8 @@ func (x *rungEncoder) open(codec *astiav.Codec) error {
 		"maxrate": strconv.Itoa(x.rung.MaxBitrateBPS),
 		"bufsize": strconv.Itoa(x.rung.MaxBitrateBPS * 3 / 2),
 		"x264-params": fmt.Sprintf("keyint=%d:min-keyint=%d:scenecut=0:open-gop=0:force-cfr=1:"+
-			"colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv", x.gop, x.gop),
+			"colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv", x.spec.GOPFrames, x.spec.GOPFrames),
+		"forced-idr": "1",
 	} {
 		if err := options.Set(key, value, 0); err != nil {
 			return err
@@ -105,19 +107,41 @@ func (x *rungEncoder) close() {
 	x.ctx.Free()
 }
 
-// frame encodes the next frame of the grid. Keyframes follow from the GOP
-// length, so the source's own picture types are taken off.
-func (x *rungEncoder) frame(f *astiav.Frame) error {
-	if x.sent >= x.limit {
-		return child.Refuse(child.LimitExceeded, "more than %d frames", x.limit)
+// frame encodes frame n of the grid, times times. Keyframes follow from the GOP
+// length, so the source's own picture types are taken off, and from where segments
+// start, so they are asked for there.
+func (x *rungEncoder) frame(f *astiav.Frame, n, times int64) error {
+	if n != x.first+x.sent {
+		return fmt.Errorf("encode %s: frame %d in place of %d", x.rung.Name, n, x.first+x.sent)
 	}
-	f.SetPictureType(astiav.PictureTypeNone)
-	f.SetPts(x.sent)
-	x.sent++
-	if err := x.ctx.SendFrame(f); err != nil {
-		return fmt.Errorf("encode %s: %w", x.rung.Name, err)
+	for ; times > 0; times-- {
+		if x.sent >= x.limit {
+			return child.Refuse(child.LimitExceeded, "more than %d frames", x.limit)
+		}
+		f.SetPictureType(astiav.PictureTypeNone)
+		if len(x.spec.Cuts) > 0 && x.starts(x.first+x.sent) {
+			f.SetPictureType(astiav.PictureTypeI)
+		}
+		f.SetPts(x.sent)
+		x.sent++
+		if err := x.ctx.SendFrame(f); err != nil {
+			return fmt.Errorf("encode %s: %w", x.rung.Name, err)
+		}
+		if err := x.drain(); err != nil {
+			return err
+		}
 	}
-	return x.drain()
+	return nil
+}
+
+// starts tells whether a segment starts at a frame, which is not before the
+// segment being written.
+func (x *rungEncoder) starts(frame int64) bool {
+	for n := x.out.next; ; n++ {
+		if at := x.spec.SegmentStart(n); at >= frame {
+			return at == frame
+		}
+	}
 }
 
 func (x *rungEncoder) drain() error {
@@ -141,16 +165,17 @@ func (x *rungEncoder) drain() error {
 // the n-th is decoded at n frames; it is shown at its PTS.
 func (x *rungEncoder) take(p *astiav.Packet) error {
 	key := p.Flags().Has(astiav.PacketFlagKey)
-	if x.written%int64(x.segment) == 0 && x.written > 0 {
+	frame := x.first + x.written
+	if x.written > 0 && frame == x.spec.SegmentStart(x.out.next+1) {
 		if !key || p.Pts() != x.written {
-			return fmt.Errorf("encode %s: frame %d is no keyframe", x.rung.Name, x.written)
+			return fmt.Errorf("encode %s: frame %d is no keyframe", x.rung.Name, frame)
 		}
 		if err := x.out.cut(); err != nil {
 			return err
 		}
 	}
 	offset := (p.Pts() - x.written) * x.perUnit
-	x.out.addVideo(p.Data(), x.written*x.perUnit, x.perUnit, int32(offset), key)
+	x.out.addVideo(p.Data(), frame*x.perUnit, x.perUnit, int32(offset), key)
 	x.written++
 	return nil
 }
@@ -165,6 +190,7 @@ func (x *rungEncoder) finish() error {
 	return x.out.cut()
 }
 
+// duration is where the rung ends on the media's timeline.
 func (x *rungEncoder) duration() time.Duration {
-	return time.Duration(float64(x.written) / x.rate.Float64() * float64(time.Second))
+	return time.Duration(float64(x.first+x.written) / x.rate.Float64() * float64(time.Second))
 }

@@ -2,6 +2,7 @@ package av
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -15,15 +16,20 @@ import (
 type videoTrack struct {
 	e       *encoding
 	decoder *decoder
+	steady  *steady
+	weave   *graph // makes frames of fields; nil for progressive pictures
+	grid    *grid
 	graph   *graph
 	sinks   []string
-	steady  *steady
 	rungs   []*rungEncoder
 	images  *images
-	// last is the frame before the end, kept to be held for its duration.
-	last     *astiav.Frame
+	// waiting says that packets up to the next keyframe are no use.
+	waiting bool
+	// lastPTS and lastHold are of the last frame decoded, in the stream's time base.
 	lastPTS  int64
 	lastHold int64
+	// slot is the grid's frame in the graph, shown times times.
+	slot, times int64
 }
 
 const (
@@ -32,11 +38,7 @@ const (
 )
 
 func newVideoTrack(e *encoding) (*videoTrack, error) {
-	d, err := newDecoder(e.in.video)
-	if err != nil {
-		return nil, err
-	}
-	v := &videoTrack{e: e, decoder: d, images: &images{session: e.session, spec: e.spec}, last: astiav.AllocFrame(), lastPTS: noPTS}
+	v := &videoTrack{e: e, images: &images{session: e.session, spec: e.spec}}
 	for _, r := range e.spec.Rungs {
 		encoder, err := newRungEncoder(e, r)
 		if err != nil {
@@ -45,41 +47,116 @@ func newVideoTrack(e *encoding) (*videoTrack, error) {
 		}
 		v.rungs = append(v.rungs, encoder)
 	}
+	if err := v.begin(false); err != nil {
+		v.close()
+		return nil, err
+	}
 	return v, nil
+}
+
+// begin makes ready to decode from where the input is now.
+func (v *videoTrack) begin(seeked bool) error {
+	v.end()
+	var err error
+	var options []string
+	if v.sparse() {
+		options = []string{"skip_frame", "nokey"}
+	}
+	if v.decoder, err = newDecoder(v.e.in.video, options...); err != nil {
+		return err
+	}
+	v.waiting, v.lastPTS = seeked, noPTS
+	rate, spec := v.e.spec.FrameRate, v.e.spec
+	v.grid = &grid{
+		base: v.decoder.stream.TimeBase(), unit: astiav.NewRational(rate.Den, rate.Num),
+		next: spec.SegmentStart(spec.FromSegment), to: math.MaxInt64,
+		seeked: seeked, held: astiav.AllocFrame(), show: v.shown,
+	}
+	if spec.ToSegment > 0 {
+		v.grid.to = spec.SegmentStart(spec.ToSegment)
+	}
+	return nil
+}
+
+// sparse tells that only keyframes are decoded: enough for images, at a small part
+// of the cost.
+func (v *videoTrack) sparse() bool { return len(v.e.spec.Rungs) == 0 }
+
+// end lets go of what begin made.
+func (v *videoTrack) end() {
+	if v.steady != nil {
+		v.steady.close()
+		v.steady = nil
+	}
+	if v.weave != nil {
+		v.weave.close()
+		v.weave = nil
+	}
+	if v.grid != nil {
+		v.grid.close()
+		v.grid = nil
+	}
+	if v.decoder != nil {
+		v.decoder.close()
+		v.decoder = nil
+	}
 }
 
 func (v *videoTrack) close() {
 	for _, r := range v.rungs {
 		r.close()
 	}
-	if v.steady != nil {
-		v.steady.close()
-	}
+	v.end()
 	if v.graph != nil {
 		v.graph.close()
 	}
-	v.last.Free()
-	v.decoder.close()
 }
 
+// packet decodes a packet, nil to drain. It returns errComplete when a chunk needs
+// no more.
 func (v *videoTrack) packet(p *astiav.Packet) error {
+	if p != nil && v.waiting {
+		if !p.Flags().Has(astiav.PacketFlagKey) {
+			return nil
+		}
+		v.waiting = false
+	}
 	if err := v.decoder.decode(p, v.decoded); err != nil || p != nil {
 		return err
 	}
-	if v.graph == nil {
+	if v.steady == nil {
 		return child.Refuse(child.DecodeFailed, "no picture decoded")
 	}
-	// Filters take the last frame's time for the end of the stream. Shown once
-	// more at its real end, it gets its duration, and the copy none.
-	v.last.SetPts(v.lastPTS + v.lastHold)
-	if err := v.shape(v.last); err != nil {
+	if v.weave != nil {
+		if err := v.weave.push(nil, v.woven); err != nil {
+			return err
+		}
+	}
+	end := v.lastPTS + v.lastHold
+	if v.sparse() {
+		end = max(end, fromDuration(v.e.session.Job().Duration, v.grid.base))
+	}
+	if err := v.grid.finish(end); err != nil {
+		return err
+	}
+	return v.drain()
+}
+
+// drain ends the graph. Filters take the last frame's time for the end of the
+// stream: shown once more at its real end, to no encoder, it gets its duration.
+func (v *videoTrack) drain() error {
+	if v.graph == nil {
+		return nil // a chunk past the end of the media
+	}
+	v.slot, v.times = v.grid.next, 0
+	v.grid.held.SetPts(v.slot)
+	if err := v.graph.push(v.grid.held, v.filtered); err != nil {
 		return err
 	}
 	return v.graph.push(nil, v.filtered)
 }
 
-// decoded puts a frame on the output's timeline and into the graph, which is
-// built from the first one.
+// decoded puts a frame on the output's timeline.
 func (v *videoTrack) decoded(f *astiav.Frame) error {
 	base := v.decoder.stream.TimeBase()
 	info := infoOf(f)
@@ -98,20 +175,46 @@ func (v *videoTrack) decoded(f *astiav.Frame) error {
 	}
 	v.lastPTS, v.lastHold = pts, v.hold(pts, info.duration, base)
 	f.SetPts(pts)
-	if v.graph == nil {
-		if err := v.build(f, info, base); err != nil {
+	if v.steady == nil {
+		if err := v.open(f, info, base); err != nil {
 			return err
 		}
 	}
-	v.last.Unref()
-	if err := v.last.Ref(f); err != nil {
-		return fmt.Errorf("keep frame: %w", err)
-	}
-	return v.shape(f)
+	return v.steady.push(f, func(f *astiav.Frame) error {
+		if v.weave != nil {
+			return v.weave.push(f, v.woven)
+		}
+		return v.grid.push(f)
+	})
 }
 
-func (v *videoTrack) shape(f *astiav.Frame) error {
-	return v.steady.push(f, func(f *astiav.Frame) error { return v.graph.push(f, v.filtered) })
+// open makes ready for pictures like the first one.
+func (v *videoTrack) open(f *astiav.Frame, info frameInfo, base astiav.Rational) error {
+	v.steady = newSteady(f, base)
+	if !info.interlaced {
+		return nil
+	}
+	var err error
+	text := fmt.Sprintf("[in]bwdif=mode=send_frame:deint=all,settb=expr=%d/%d[out]", base.Num(), base.Den())
+	v.weave, err = newGraph("", text, pictureSource(f, base), []string{"out"})
+	return err
+}
+
+func (v *videoTrack) woven(_ int, f *astiav.Frame) error { return v.grid.push(f) }
+
+// shown takes a frame of the grid, and how often it is shown, into the graph,
+// which is built from the first one.
+func (v *videoTrack) shown(f *astiav.Frame, n, times int64) error {
+	if v.graph == nil {
+		text := v.text(f, infoOf(f))
+		var err error
+		if v.graph, err = newGraph("", text, pictureSource(f, v.grid.unit), v.sinks); err != nil {
+			return err
+		}
+	}
+	v.slot, v.times = n, times
+	f.SetPts(n)
+	return v.graph.push(f, v.filtered)
 }
 
 // hold is how long a frame at pts is shown if it is the last: its own duration
@@ -123,17 +226,6 @@ func (v *videoTrack) hold(pts, duration int64, base astiav.Rational) int64 {
 	return max(frame, min(duration, rest))
 }
 
-func (v *videoTrack) build(f *astiav.Frame, info frameInfo, base astiav.Rational) error {
-	args := pictureSource(f, base)
-	var err error
-	text := v.text(f, info)
-	if v.graph, err = newGraph("", text, args, v.sinks); err != nil {
-		return err
-	}
-	v.steady = newSteady(f, base)
-	return nil
-}
-
 func pictureSource(f *astiav.Frame, base astiav.Rational) astiav.FilterArgs {
 	return astiav.FilterArgs{
 		"video_size": fmt.Sprintf("%dx%d", f.Width(), f.Height()),
@@ -142,34 +234,34 @@ func pictureSource(f *astiav.Frame, base astiav.Rational) astiav.FilterArgs {
 	}
 }
 
-// text is the graph: upright, progressive, constant rate, BT.709, then each
-// rung scaled from the larger one, with poster and storyboard on the side.
+// text is the graph: upright, BT.709, then each rung scaled from the larger one,
+// with poster and storyboard on the side.
 func (v *videoTrack) text(f *astiav.Frame, info frameInfo) string {
 	spec := v.e.spec
-	deinterlace := ""
-	if info.interlaced {
-		deinterlace = "bwdif=mode=send_frame:deint=all"
-	}
-	rate := fmt.Sprintf("fps=fps=%d/%d:start_time=0", spec.FrameRate.Num, spec.FrameRate.Den)
-	base := chain(deinterlace, turnOf(v.decoder.stream).filters, rate)
-	normal := normalise(f, info)
+	base := chain(turnOf(v.decoder.stream).filters)
+	normal, same := normalise(f, info)
 	if info.color.hdr() && len(spec.Rungs) > 0 && astiav.FindFilterByName("zscale") != nil && astiav.FindFilterByName("tonemap") != nil {
 		base = chain(base, toneMap(info.color, spec.Rungs[0]))
 		normal = "in_color_matrix=bt709:in_range=tv:out_color_matrix=bt709:out_range=tv"
+		same = true
 	}
 
 	var branches []string // what hangs off the base
 	var cascade []string
 	if len(spec.Rungs) > 0 {
 		branches = append(branches, "base0")
-		cascade = v.cascade(normal)
+		if same {
+			cascade = v.cascade("")
+		} else {
+			cascade = v.cascade(normal)
+		}
 	}
 	if spec.Poster {
 		branches = append(branches, posterSink+"0")
 		v.sinks = append(v.sinks, posterSink)
 		w, h := v.images.posterSize(f, turnOf(v.decoder.stream), v.e.in)
 		cascade = append(cascade, fmt.Sprintf("[%s0]%s,scale=%d:%d:flags=bicubic:%s,format=rgb24,thumbnail=n=%d[%s]",
-			posterSink, posterWindow(v.e.session.Job().Duration), w, h, imageRange(normal), posterFrames, posterSink))
+			posterSink, posterWindow(v.e.session.Job().Duration, v.sparse()), w, h, imageRange(normal), posterFrames, posterSink))
 	}
 	if s := spec.Storyboard; s != nil {
 		branches = append(branches, storySink+"0")
@@ -182,7 +274,7 @@ func (v *videoTrack) text(f *astiav.Frame, info frameInfo) string {
 	for _, b := range branches {
 		split += "[" + b + "]"
 	}
-	return "[in]" + base + fmt.Sprintf(",split=%d", len(branches)) + split + ";" + strings.Join(cascade, ";")
+	return "[in]" + chain(base, fmt.Sprintf("split=%d", len(branches))) + split + ";" + strings.Join(cascade, ";")
 }
 
 // cascade is the chain of rungs: each is scaled from the one before.
@@ -192,7 +284,7 @@ func (v *videoTrack) cascade(normal string) []string {
 	for i, r := range v.e.spec.Rungs {
 		v.sinks = append(v.sinks, r.Name)
 		colors := ""
-		if i == 0 {
+		if i == 0 && normal != "" {
 			colors = ":" + normal
 		}
 		scale := fmt.Sprintf("[base%d]scale=%d:%d:flags=bicubic%s,setsar=1,format=yuv420p", i, r.Width, r.Height, colors)
@@ -206,9 +298,9 @@ func (v *videoTrack) cascade(normal string) []string {
 }
 
 // normalise is the scale filter's options that turn the source's colors into
-// limited-range BT.709. Where a picture does not tell its matrix, size decides,
-// as it does in players.
-func normalise(f *astiav.Frame, info frameInfo) string {
+// limited-range BT.709, and whether they are that already. Where a picture does not
+// tell its matrix, size decides, as it does in players.
+func normalise(f *astiav.Frame, info frameInfo) (options string, same bool) {
 	matrix := "auto"
 	if !info.color.spaceKnown {
 		matrix = "bt601"
@@ -220,7 +312,8 @@ func normalise(f *astiav.Frame, info frameInfo) string {
 	if info.color.fullRange {
 		from = "pc"
 	}
-	return fmt.Sprintf("in_color_matrix=%s:in_range=%s:out_color_matrix=bt709:out_range=tv", matrix, from)
+	same = f.PixelFormat() == astiav.PixelFormatYuv420P && !info.color.fullRange && (matrix == "bt709" || info.color.space == "bt709")
+	return fmt.Sprintf("in_color_matrix=%s:in_range=%s:out_color_matrix=bt709:out_range=tv", matrix, from), same
 }
 
 // imageRange keeps the input half of normal: RGB has no matrix of its own.
@@ -255,7 +348,13 @@ func (v *videoTrack) filtered(sink int, f *astiav.Frame) error {
 	case storySink:
 		return v.images.tile(f)
 	}
-	return v.rungs[sink].frame(f)
+	if v.times == 0 {
+		return nil // the end, told to filters
+	}
+	if f.Pts() != v.slot {
+		return fmt.Errorf("frame %d came out of the filters at %d", v.slot, f.Pts())
+	}
+	return v.rungs[sink].frame(f, v.slot, v.times)
 }
 
 // finish drains the encoders and returns the track's duration.

@@ -15,15 +15,15 @@ type checker struct {
 }
 
 type renditionCheck struct {
-	init bool
-	next int
+	init     bool
+	next, to int // segments; to is 0 when there is no bound
 }
 
 func newChecker(job Job) *checker {
 	c := &checker{op: job.Op, renditions: map[string]*renditionCheck{}, texts: map[string]bool{}}
 	if job.Encode != nil {
 		for _, r := range job.Encode.Rungs {
-			c.renditions[r.Name] = &renditionCheck{}
+			c.renditions[r.Name] = &renditionCheck{next: job.Encode.FromSegment, to: job.Encode.ToSegment}
 		}
 		for _, a := range job.Encode.Audio {
 			c.renditions[a.Name] = &renditionCheck{}
@@ -83,7 +83,7 @@ func (c *checker) init(i *Init) error {
 
 func (c *checker) segment(s *Segment) error {
 	r := c.renditions[s.Rendition]
-	if r == nil || !r.init || s.N != r.next || s.Duration <= 0 || s.File != SegmentFile(s.Rendition, s.N) {
+	if r == nil || !r.init || s.N != r.next || r.to > 0 && s.N >= r.to || s.Duration <= 0 || s.File != SegmentFile(s.Rendition, s.N) {
 		return fmt.Errorf("%w: segment %d, %q of %q", ErrProtocol, s.N, clip(s.File), clip(s.Rendition))
 	}
 	r.next++

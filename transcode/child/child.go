@@ -36,7 +36,10 @@
 // child's one job.
 package child
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Operations a [Job] can name.
 const (
@@ -53,6 +56,12 @@ type Job struct {
 	// Duration is the media's duration as probed, zero when not yet known.
 	// It sets the limits and the scale of progress.
 	Duration time.Duration `json:"duration_ns,omitempty"`
+	// Span is how much of the media this job works through, zero for all of it. It
+	// takes Duration's place in the limits.
+	Span time.Duration `json:"span_ns,omitempty"`
+	// Threads is how many threads decoding, filters and each encoder may use; zero
+	// for as many as there are processors.
+	Threads int `json:"threads,omitempty"`
 	// Encode is required by OpEncode.
 	Encode *EncodeSpec `json:"encode,omitempty"`
 	// SelfTest is required by OpSelfTest.
@@ -81,9 +90,15 @@ type ProbeResult struct {
 	DurationMS int64 `json:"duration_ms"`
 	// DurationEstimated says that DurationMS was guessed from a bit rate, so
 	// a shorter decoded result does not mean that something is missing.
-	DurationEstimated bool          `json:"duration_estimated,omitempty"`
-	Video             *VideoStream  `json:"video,omitempty"`
-	Audio             []AudioStream `json:"audio,omitempty"`
+	DurationEstimated bool `json:"duration_estimated,omitempty"`
+	// Start is where the presentation starts on the container's timeline: time
+	// zero of the output.
+	Start time.Duration `json:"start_ns,omitempty"`
+	// Unseekable tells why the picture has to be decoded from its beginning;
+	// empty when decoding can start at keyframes in the middle.
+	Unseekable string        `json:"unseekable,omitempty"`
+	Video      *VideoStream  `json:"video,omitempty"`
+	Audio      []AudioStream `json:"audio,omitempty"`
 	// Texts are the subtitle tracks that hold text, not pictures.
 	Texts []TextStream `json:"texts,omitempty"`
 	// Chapters are in order, at most MaxChapters of them.
@@ -166,8 +181,18 @@ type EncodeSpec struct {
 	FrameRate Rational `json:"frame_rate"`
 	// GOPFrames is the distance between keyframes; every one is an IDR.
 	GOPFrames int `json:"gop_frames"`
-	// SegmentGOPs is the length of a media segment in GOPs.
+	// SegmentGOPs is the length of a media segment in GOPs, FirstGOPs that of the
+	// first one, which may be short for a fast start; zero means SegmentGOPs.
 	SegmentGOPs int `json:"segment_gops"`
+	FirstGOPs   int `json:"first_gops,omitempty"`
+	// Cuts are the frames at which segments start, ascending from zero, in place of
+	// SegmentGOPs: an IDR is forced there, and GOPFrames counts from each.
+	Cuts []int64 `json:"cuts,omitempty"`
+	// FromSegment and ToSegment bound the segments to make of Rungs: a chunk. ToSegment
+	// is the first that is not wanted; zero is the end of the media. Sound, texts and
+	// images are of the whole media always.
+	FromSegment int `json:"from_segment,omitempty"`
+	ToSegment   int `json:"to_segment,omitempty"`
 	// Audio are the audio renditions that are wanted.
 	Audio []AudioSpec `json:"audio,omitempty"`
 	// Texts are the subtitle tracks that are wanted, as WebVTT.
@@ -177,11 +202,24 @@ type EncodeSpec struct {
 	Poster bool `json:"poster,omitempty"`
 	// Storyboard asks for a JPEG of thumbnails; nil for none.
 	Storyboard *StoryboardSpec `json:"storyboard,omitempty"`
-	// From and To bound the part of the presentation to encode. Only zero,
-	// the whole of it, is implemented: they are the seam for encoding in
-	// chunks, which start and end on segment boundaries.
-	From time.Duration `json:"from_ns,omitempty"`
-	To   time.Duration `json:"to_ns,omitempty"`
+}
+
+// SegmentStart is the frame at which segment n starts, counted from 0;
+// math.MaxInt64 when there is no such segment, the one before it going on to the end.
+func (s *EncodeSpec) SegmentStart(n int) int64 {
+	switch {
+	case n <= 0:
+		return 0
+	case len(s.Cuts) > 0 && n < len(s.Cuts):
+		return s.Cuts[n]
+	case len(s.Cuts) > 0:
+		return math.MaxInt64
+	}
+	first := s.FirstGOPs
+	if first == 0 {
+		first = s.SegmentGOPs
+	}
+	return int64(s.GOPFrames) * int64(first+(n-1)*s.SegmentGOPs)
 }
 
 // Rung is one video rendition, H.264 High.
@@ -252,7 +290,7 @@ type Init struct {
 // Segment announces a finished media segment.
 type Segment struct {
 	Rendition string `json:"rendition"`
-	// N counts from zero without gaps.
+	// N counts from zero, or the chunk's FromSegment, without gaps.
 	N int `json:"n"`
 	// Duration is exact, in the rendition's timescale: for how long the segment
 	// is presented, without an encoder's priming.
@@ -293,7 +331,8 @@ type Progress struct {
 
 // Done ends an encode that went well.
 type Done struct {
-	// DurationMS is the longest of the encoded tracks, in milliseconds.
+	// DurationMS is where the longest of the encoded tracks ends, in milliseconds
+	// from the start of the media.
 	DurationMS int64 `json:"duration_ms"`
 	// Damaged counts packets that did not decode and were left out.
 	Damaged int `json:"damaged,omitempty"`

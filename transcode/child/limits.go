@@ -29,7 +29,7 @@ type Limits struct {
 }
 
 // LimitsFor is the budget of a job: for an encode 120 s of processor time and
-// 20 s more for each second of media, and 2 GiB of memory, of which 1.5 GiB may
+// 20 s more for each second of media in it, and 2 GiB of memory, of which 1.5 GiB may
 // be in use at once (2160p HDR takes up to 1.3); for a probe, whose work does
 // not grow with the media, 20 s and 512 MiB. A probe may wait for a minute on
 // storage, as it may have to read the whole of a file without a duration in its
@@ -41,13 +41,17 @@ func LimitsFor(job Job) Limits {
 			Memory: 512 << 20, Resident: 512 << 20, FileBytes: 1 << 20, OutputBytes: 0, Descriptors: 32,
 		}
 	}
+	span := job.Duration
+	if job.Span > 0 {
+		span = job.Span
+	}
 	return Limits{
-		CPU:         120*time.Second + 20*job.Duration,
-		Wall:        5*time.Minute + 30*job.Duration,
+		CPU:         120*time.Second + 20*span,
+		Wall:        5*time.Minute + 30*span,
 		Memory:      2 << 30,
 		Resident:    3 << 29,
 		FileBytes:   256 << 20,
-		OutputBytes: 4<<30 + int64(job.Duration.Seconds())*(8<<20),
+		OutputBytes: 4<<30 + int64(span.Seconds())*(8<<20),
 		Descriptors: 64,
 	}
 }
