@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,10 +18,15 @@ import (
 
 // published matches every object the packager writes, as playlists name them.
 var published = regexp.MustCompile(`^(g[1-9][0-9]{0,8}/a[a-z0-9_-]{1,64}/(` +
-	`[a-z]{1,4}[0-9]{1,5}/(index\.m3u8|iframes\.m3u8|init\.mp4|[0-9]{1,7}\.m4s)|` +
+	`(p[1-9][0-9]{0,8}/)?[a-z]{1,4}[0-9]{1,5}/(index|iframes)\.m3u8|` +
+	`[a-z]{1,4}[0-9]{1,5}/(init\.mp4|[0-9]{1,7}\.m4s)|` +
 	`poster\.jpg|storyboard\.jpg|storyboard\.vtt|preview\.mp4)|` +
 	`captions/[a-z0-9]{10}(\.vtt|/d[0-9]{1,9}/(index\.m3u8|[0-9]{1,4}\.vtt))|` +
 	`posters/[a-z0-9]{10}/poster\.jpg)$`)
+
+// newest matches a media playlist that grows: it is that of the newest publication of
+// its generation. See blob.NewestPlaylist.
+var newest = regexp.MustCompile(`^g([1-9][0-9]{0,8})/newest/playlists/([a-z]{1,4}[0-9]{1,5}/(index|iframes)\.m3u8)$`)
 
 const (
 	immutable     = "public, max-age=31536000, immutable"
@@ -83,6 +89,9 @@ func resolve(asked string, p blob.Pointer) (name, caching string) {
 		return p.Poster, posterFreshly
 	case published.MatchString(asked):
 		return asked, immutable
+	}
+	if m := newest.FindStringSubmatch(asked); m != nil && m[1] == strconv.Itoa(p.Generation) {
+		return path.Dir(p.Multivariant) + "/" + m[2], whileGrowing
 	}
 	return "", ""
 }

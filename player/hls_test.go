@@ -122,8 +122,8 @@ func TestHLSFollowsThePointer(t *testing.T) {
 	server := serve(t, store, nil)
 	url := server.URL + "/hls/hlsmoves01/multivariant.m3u8"
 	require.Equal(t, manifest, get(t, url).body)
-	p.Publication, p.Multivariant, p.State = 3, "g1/p3/multivariant.m3u8", "ready"
-	key := blob.PublicationKey(account, p.Media, 1, 3)
+	p.Publication, p.Multivariant, p.State = 3, "g1/a1/p3/multivariant.m3u8", "ready"
+	key := blob.PublicationPrefix(account, p.Media, 1, "1", 3) + blob.Multivariant
 	require.NoError(t, store.PutBytes(t.Context(), key, []byte("#EXTM3U\n# more rungs\n"), "application/vnd.apple.mpegurl"))
 	require.NoError(t, store.WritePointer(t.Context(), p))
 	require.Eventually(t, func() bool { return strings.Contains(get(t, url).body, "more rungs") },

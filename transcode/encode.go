@@ -2,35 +2,29 @@ package transcode
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/jobs"
 	"github.com/vitascope/vitascope/transcode/child"
 )
 
-// EncodeArgs asks for one pass of a generation's plan. The plan follows from the
-// probe, which travels along, so that every try makes the same.
+// EncodeArgs asks for one chunk of a part of a generation's plan.
 type EncodeArgs struct {
-	MediaID    string            `json:"media_id" river:"unique"`
-	Generation int               `json:"generation" river:"unique"`
-	Pass       int               `json:"pass" river:"unique"`
-	Probe      child.ProbeResult `json:"probe"`
-	// Instant says that the source itself is publication 1, so that there is no
-	// hurry with the lowest rung.
-	Instant bool `json:"instant,omitempty"`
-}
-
-// publication is the one that the pass makes.
-func (a EncodeArgs) publication() int {
-	if a.Instant {
-		return sourcePublication + 1 + a.Pass
-	}
-	return 1 + a.Pass
+	MediaID    string `json:"media_id" river:"unique"`
+	Generation int    `json:"generation" river:"unique"`
+	Part       string `json:"part" river:"unique"`
+	Chunk      int    `json:"chunk" river:"unique"`
+	// Seconds of media bound the time that the job may take.
+	Seconds float64 `json:"seconds"`
 }
 
 // Kind names the job.
@@ -41,19 +35,42 @@ func (EncodeArgs) Kind() string { return "encode" }
 // kills of the process count too.
 const encodeAttempts = 10
 
-// insertEncode enqueues a pass, unless it is already waiting or running.
-func (s *Service) insertEncode(ctx context.Context, tx catalog.Tx, args EncodeArgs) error {
-	duration := time.Duration(args.Probe.DurationMS) * time.Millisecond
-	return s.jobs.InsertTx(ctx, tx, args, &river.InsertOpts{
-		Queue: jobs.QueueTranscode, MaxAttempts: encodeAttempts, Priority: priority(args.publication(), duration),
-		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
-			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
-			rivertype.JobStateRetryable, rivertype.JobStateScheduled,
-		}},
-	})
+// insertEncodes enqueues the chunks of a plan that have not been made, unless they
+// are already waiting or running. Sound and images have a queue of their own: they are
+// small, and what is shown first needs the sound.
+func (s *Service) insertEncodes(ctx context.Context, tx catalog.Tx, m catalog.Media, plan *Plan, done map[string]map[int]bool) error {
+	var params []river.InsertManyParams
+	for i := range plan.Parts {
+		part := &plan.Parts[i]
+		queue := jobs.QueueTranscode
+		if len(part.Spec.Rungs) == 0 {
+			queue = jobs.QueueSound
+		}
+		for chunk := range part.Chunks {
+			if done[part.Name][chunk] {
+				continue
+			}
+			job := plan.job(part, chunk, 0)
+			span := job.Duration
+			if job.Span > 0 {
+				span = job.Span
+			}
+			params = append(params, river.InsertManyParams{
+				Args: EncodeArgs{MediaID: m.ID, Generation: m.Generation, Part: part.Name, Chunk: chunk, Seconds: span.Seconds()},
+				InsertOpts: &river.InsertOpts{
+					Queue: queue, MaxAttempts: encodeAttempts, Priority: plan.priority(part, chunk),
+					UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+						rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
+						rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+					}},
+				},
+			})
+		}
+	}
+	return s.jobs.InsertManyTx(ctx, tx, params)
 }
 
-// encodeWorker runs a pass and publishes what it makes.
+// encodeWorker makes a chunk and publishes what has become complete by it.
 type encodeWorker struct {
 	river.WorkerDefaults[EncodeArgs]
 	service *Service
@@ -61,7 +78,8 @@ type encodeWorker struct {
 
 // Timeout is River's limit for the job, above the child's own.
 func (w *encodeWorker) Timeout(job *river.Job[EncodeArgs]) time.Duration {
-	return child.LimitsFor(encodeJob(job.Args, nil)).Wall + 5*time.Minute
+	span := time.Duration(job.Args.Seconds * float64(time.Second))
+	return child.LimitsFor(child.Job{Op: child.OpEncode, Span: span}).Wall + 5*time.Minute
 }
 
 // Work encodes and publishes.
@@ -70,76 +88,119 @@ func (w *encodeWorker) Work(ctx context.Context, job *river.Job[EncodeArgs]) err
 	return s.settle(ctx, job.JobRow, job.Args.MediaID, job.Args.Generation, s.encode(ctx, job))
 }
 
-func encodeJob(args EncodeArgs, spec *child.EncodeSpec) child.Job {
-	return child.Job{Op: child.OpEncode, Duration: time.Duration(args.Probe.DurationMS) * time.Millisecond, Encode: spec}
-}
-
 // minDecoded is the share of its declared duration that a source must yield.
 const minDecoded = 0.5
 
 func (s *Service) encode(ctx context.Context, job *river.Job[EncodeArgs]) error {
 	args := job.Args
-	specs, base, share, err := passes(args)
+	m, err := s.wanted(ctx, args.MediaID, args.Generation)
+	if err != nil || m == nil || m.State == catalog.StateFailed {
+		return err
+	}
+	plan, err := s.plan(ctx, *m)
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && plan.part(args.Part) == nil {
+		// A job of an earlier release, which knew no plans.
+		return s.jobs.Insert(ctx, jobs.ProbeArgs{MediaID: m.ID, Generation: m.Generation}, nil)
+	}
 	if err != nil {
 		return err
 	}
-	m, err := s.wanted(ctx, args.MediaID, args.Generation)
-	if err != nil || m == nil {
+	part := plan.part(args.Part)
+	if args.Chunk < 0 || args.Chunk >= len(part.Chunks) {
+		return fmt.Errorf("part %s has no chunk %d of %d", part.Name, args.Chunk, len(part.Chunks))
+	}
+	made, err := s.db.ChunkDone(ctx, m.ID, m.Generation, part.Name, args.Chunk)
+	if err != nil {
 		return err
 	}
-	publication, final := args.publication(), args.Pass == len(specs)-1
-	if m.Publication >= publication {
-		return s.publish(ctx, args, publication, final) // an earlier try came so far
+	number := attempt(job.ID, job.Attempt)
+	if !made {
+		if err := s.chunk(ctx, *m, plan, part, args.Chunk, number); err != nil {
+			return err
+		}
 	}
+	return s.advance(ctx, *m, plan, number)
+}
+
+// plan reads how a generation is encoded.
+func (s *Service) plan(ctx context.Context, m catalog.Media) (*Plan, error) {
+	raw, err := s.db.Plan(ctx, m.ID, m.Generation)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{}
+	if err := json.Unmarshal(raw, plan); err != nil {
+		return nil, fmt.Errorf("read plan of media %s: %w", m.ID, err)
+	}
+	if plan.part(partExtra) == nil {
+		return nil, fmt.Errorf("plan of media %s has no part %s", m.ID, partExtra)
+	}
+	return plan, nil
+}
+
+// chunk has a child make a chunk, and records it unless someone else has made it
+// meanwhile.
+func (s *Service) chunk(ctx context.Context, m catalog.Media, plan *Plan, part *Part, chunk int, number string) error {
 	started := time.Now()
-	u := newUploader(s, *m, attempt(job.ID, job.Attempt))
-	u.base, u.share = base, share
-	spec := specs[args.Pass]
-	rows, err := s.run(ctx, args, &spec, u)
+	threads := s.threads
+	if part.Early && len(part.Spec.Rungs) > 0 {
+		threads = 0 // a viewer waits
+	}
+	job := plan.job(part, chunk, threads)
+	u := newUploader(s, m, plan, part, chunk, number)
+	if err := u.findProgress(ctx); err != nil {
+		return err
+	}
+	err := s.run(ctx, job, u)
+	if err == nil {
+		describeTexts(u.texts, plan.Probe)
+		err = u.finish(ctx)
+	}
 	if err != nil {
 		s.discard(ctx, u)
 		return err
 	}
-	err = s.record(ctx, u, publication, rows, args.Pass == 0)
+	err = s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
+		if err := s.db.ReportChunk(ctx, tx, u.row(true)); err != nil {
+			return err
+		}
+		return s.recordTexts(ctx, tx, u)
+	})
 	switch {
 	case errors.Is(err, catalog.ErrConflict):
 		s.discard(ctx, u) // someone else's output counts
 	case err != nil:
 		return err // perhaps recorded after all: the next try will see
 	}
-	if err := s.publish(ctx, args, publication, final); err != nil {
-		return err
-	}
-	s.log.InfoContext(ctx, "publication made", "media_id", m.ID, "job_id", job.ID, "publication", publication,
-		"renditions", len(rows), "took_ms", time.Since(started).Milliseconds())
+	s.log.DebugContext(ctx, "chunk made", "media_id", m.ID, "part", part.Name, "chunk", chunk, "of", len(part.Chunks),
+		"took_ms", time.Since(started).Milliseconds())
 	return nil
 }
 
-// run has a child make spec, with its output stored, and returns its rows.
-func (s *Service) run(ctx context.Context, args EncodeArgs, spec *child.EncodeSpec, u *uploader) ([]catalog.Rendition, error) {
+// run has a child work on a source, with its output stored.
+func (s *Service) run(ctx context.Context, job child.Job, u *uploader) error {
 	in, err := openSource(ctx, s.store, u.media.SourceKey)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer in.close()
-	if err := s.runner.Run(ctx, encodeJob(args, spec), in, u); err != nil {
-		return nil, err
+	if err := s.runner.Run(ctx, job, in, u); err != nil {
+		return err
 	}
-	if declared := float64(args.Probe.DurationMS); !args.Probe.DurationEstimated && float64(u.done.DurationMS) < minDecoded*declared {
-		return nil, child.Refuse(child.TruncatedFile, "%d of %.0f ms decoded", u.done.DurationMS, declared)
+	if u.made.Damaged > 0 {
+		s.log.InfoContext(ctx, "source is damaged in places", "media_id", u.media.ID, "packets", u.made.Damaged)
 	}
-	if u.done.Damaged > 0 {
-		s.log.InfoContext(ctx, "source is damaged in places", "media_id", u.media.ID, "packets", u.done.Damaged)
-	}
-	rows, err := u.finish(ctx, *spec)
-	describeAudio(rows, args.Probe)
-	describeTexts(u.texts, args.Probe)
-	return rows, err
+	return nil
 }
 
-// discard removes what an attempt left that came to nothing. What remains after
-// a crash is removed with the media.
-func (s *Service) discard(ctx context.Context, u *uploader) { s.removeAll(ctx, u.media.ID, u.prefix) }
+// discard removes what an attempt left that came to nothing, unless viewers may
+// have been shown some of it. What remains then, or after a crash, is removed with the
+// media.
+func (s *Service) discard(ctx context.Context, u *uploader) {
+	if !u.shown {
+		s.removeAll(ctx, u.media.ID, u.prefix)
+	}
+}
 
 func (s *Service) removeAll(ctx context.Context, media, prefix string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureGrace)
@@ -147,4 +208,19 @@ func (s *Service) removeAll(ctx context.Context, media, prefix string) {
 	if err := s.store.RemovePrefix(ctx, prefix); err != nil {
 		s.log.WarnContext(ctx, "abandoned output stays behind", "media_id", media, "err", err)
 	}
+}
+
+// attempt names what one run of one job writes. Job and attempt together are
+// never used twice, so a late worker is fenced from every other; as a number, the
+// later is the higher.
+func attempt(jobID int64, number int) string { return fmt.Sprintf("%d%02d", jobID, number) }
+
+// attemptNumber is the number that an attempt's name is.
+func attemptNumber(name string) int64 {
+	n, _ := strconv.ParseInt(name, 10, 64) // made by attempt
+	return n
+}
+
+func outputPrefix(m catalog.Media, number string) string {
+	return blob.OutputPrefix(m.AccountID, m.ID, m.Generation, number)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/jit"
+	"github.com/vitascope/vitascope/transcode/child"
 )
 
 // sourceName is the catalog's rendition of a source that is served as it is. Its
@@ -24,36 +25,37 @@ const sourcePublication = 1
 // typeIndex is the content type of a source's index.
 const typeIndex = "application/octet-stream"
 
-// instant makes a media playable from its source as it is, if that can be served.
-// It reads sample tables only; whether the source decodes is found out afterwards.
-// A repeat finds what an earlier try recorded and goes on from there.
-func (s *Service) instant(ctx context.Context, m catalog.Media, attempt string) (bool, error) {
+// instant makes a media playable from its source as it is, if that can be served,
+// and returns its index, else nil. It reads sample tables only; whether the source
+// decodes is found out afterwards. A repeat finds what an earlier try recorded and
+// goes on from there.
+func (s *Service) instant(ctx context.Context, m catalog.Media, attempt string) (*jit.Index, error) {
 	started := time.Now()
 	var index *jit.Index
 	var err error
 	if m.Publication == 0 {
 		if index, err = s.indexSource(ctx, m); index == nil || err != nil {
-			return false, err
+			return nil, err
 		}
 		if err := s.recordSource(ctx, m, index, attempt); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	row, err := s.sourceRow(ctx, m)
 	if row == nil || err != nil {
-		return false, err
+		return nil, err
 	}
 	if index == nil {
 		if index, err = s.readIndex(ctx, row.OutputPrefix+blob.SourceIndex); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
-	if err := s.showSource(ctx, m.ID, *row, index); err != nil {
-		return false, err
+	if err := s.show(ctx, m.ID, m.Generation); err != nil {
+		return nil, err
 	}
 	s.log.InfoContext(ctx, "source is served as it is", "media_id", m.ID, "codecs", row.Codecs,
 		"bandwidth_bps", row.BandwidthBPS, "took_ms", time.Since(started).Milliseconds())
-	return true, nil
+	return index, nil
 }
 
 // indexSource is nil when the source has to be encoded before it can be shown.
@@ -81,6 +83,18 @@ func (s *Service) recordSource(ctx context.Context, m catalog.Media, index *jit.
 	if err := s.store.PutBytes(ctx, folder+blob.SourceIndex, index.Encode(), typeIndex); err != nil {
 		return err
 	}
+	m.DurationMS = index.Duration().Milliseconds()
+	texts, err := s.subtitles(ctx, m)
+	if err != nil {
+		return err
+	}
+	playlist := sourceMultivariant(index, texts, func(track int) string {
+		return playlistKey(blob.Relative(m.AccountID, m.ID, folder) + strconv.Itoa(track))
+	})
+	key := blob.PublicationPrefix(m.AccountID, m.ID, m.Generation, attempt, sourcePublication) + blob.Multivariant
+	if err := s.store.PutBytes(ctx, key, playlist, typePlaylist); err != nil {
+		return err
+	}
 	v, tracks := index.Variant(), index.Tracks()
 	row := catalog.Rendition{
 		MediaID: m.ID, Generation: m.Generation, Name: sourceName, Kind: catalog.RenditionAudio, Codecs: v.Codecs,
@@ -91,20 +105,21 @@ func (s *Service) recordSource(ctx context.Context, m catalog.Media, index *jit.
 	if index.HasVideo() {
 		row.Kind = catalog.RenditionVideo
 	}
-	err := s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		err := s.db.Publish(ctx, tx, m.ID, m.Generation, sourcePublication,
 			catalog.Set{Column: "duration_ms", Value: index.Duration().Milliseconds()},
 			catalog.Set{Column: "has_video", Value: index.HasVideo()},
 			catalog.Set{Column: "has_audio", Value: slices.ContainsFunc(tracks, func(t jit.Track) bool { return !t.Video })},
 			catalog.Set{Column: "width", Value: v.Width}, catalog.Set{Column: "height", Value: v.Height},
-			catalog.Set{Column: "frame_rate", Value: v.FrameRate})
+			catalog.Set{Column: "frame_rate", Value: v.FrameRate},
+			catalog.Set{Column: "multivariant_key", Value: key}, catalog.Set{Column: "extent", Value: catalog.ExtentSource})
 		if err != nil {
 			return err
 		}
 		return s.db.PutRendition(ctx, tx, &row)
 	})
 	if errors.Is(err, catalog.ErrConflict) {
-		s.removeAll(ctx, m.ID, folder)
+		s.removeAll(ctx, m.ID, outputPrefix(m, attempt))
 		return nil
 	}
 	return err
@@ -124,33 +139,6 @@ func (s *Service) sourceRow(ctx context.Context, m catalog.Media) (*catalog.Rend
 	return &rows[i], nil
 }
 
-// showSource shows the recorded source to viewers. It may run again.
-func (s *Service) showSource(ctx context.Context, id string, row catalog.Rendition, index *jit.Index) error {
-	m, err := s.db.MediaByID(ctx, id)
-	if err != nil {
-		return err
-	}
-	if m.Publication == sourcePublication {
-		folder := blob.Relative(m.AccountID, m.ID, row.OutputPrefix)
-		texts, err := s.subtitles(ctx, m)
-		if err != nil {
-			return err
-		}
-		playlist := sourceMultivariant(index, texts, func(track int) string {
-			return playlistKey(folder + strconv.Itoa(track))
-		})
-		if err := s.writePublication(ctx, m, playlist, sourcePublication, catalog.StatePlayable); err != nil {
-			return err
-		}
-	}
-	var set []catalog.Set
-	if m.PlayableAt.IsZero() {
-		set = append(set, catalog.Set{Column: "playable_at", Value: time.Now().UTC()})
-	}
-	from := []catalog.MediaState{catalog.StateProbing, catalog.StatePlayable}
-	return s.db.Transition(ctx, s.db, m.ID, row.Generation, from, catalog.StatePlayable, set...)
-}
-
 func (s *Service) readIndex(ctx context.Context, key string) (*jit.Index, error) {
 	r, info, err := s.store.Get(ctx, key)
 	if err != nil {
@@ -164,11 +152,11 @@ func (s *Service) readIndex(ctx context.Context, key string) (*jit.Index, error)
 	return jit.Decode(raw)
 }
 
-// withdraw takes a source that turned out to be bad from viewers. What has been
-// encoded from a source before it failed stays.
+// withdraw takes from viewers what is of no use when a media fails: a source that
+// turned out to be bad, a rung that will not grow to its end. Complete rungs stay.
 func (s *Service) withdraw(ctx context.Context, media string, generation int) error {
-	row, err := s.sourceRow(ctx, catalog.Media{ID: media, Generation: generation})
-	if row == nil || err != nil {
+	m, err := s.wanted(ctx, media, generation)
+	if err != nil || m == nil || m.Extent != catalog.ExtentSource && m.Extent != catalog.ExtentGrowing {
 		return err
 	}
 	p, err := s.store.ReadPointer(ctx, media)
@@ -177,11 +165,42 @@ func (s *Service) withdraw(ctx context.Context, media string, generation int) er
 		return nil
 	case err != nil:
 		return err
-	case p.Generation != generation || p.Publication != sourcePublication:
+	case p.Generation != generation:
 		return nil
 	}
 	s.log.InfoContext(ctx, "publication withdrawn", "media_id", media, "publication", p.Publication)
 	return s.store.Remove(ctx, blob.PointerKey(media))
+}
+
+// top tells whether a source can be the highest rung of its ladder: it is one by
+// its rate, and its segments are as long as those of rungs, at frames of their grid.
+func (s *Service) top(ctx context.Context, m *catalog.Media, index *jit.Index, found child.ProbeResult) *top {
+	reason := func() string {
+		if index == nil || !index.HasVideo() || found.Video == nil {
+			return "it is not served as it is"
+		}
+		v, picture := found.Video, index.Tracks()[0]
+		cap := maxRate(min(v.DisplayWidth, v.DisplayHeight))
+		switch {
+		case len(Ladder(v.DisplayWidth, v.DisplayHeight)) < 2:
+			return "the ladder has one rung"
+		case found.Start != 0:
+			return "it does not start at zero"
+		case picture.AverageBandwidthBPS > cap, picture.BandwidthBPS > 2*cap:
+			return fmt.Sprintf("%d bits per second, at most %d, are more than %d", picture.AverageBandwidthBPS, picture.BandwidthBPS, cap)
+		}
+		return ""
+	}()
+	t := &top{}
+	if reason == "" {
+		rate := FrameRate(found.Video.FrameRate)
+		if t.cuts, reason = index.Grid(rate.Num, rate.Den, targetDuration); reason == "" {
+			t.target = index.TargetDuration()
+			return t
+		}
+	}
+	s.log.InfoContext(ctx, "source is no rung of its ladder", "media_id", m.ID, "reason", reason)
+	return nil
 }
 
 // original is a source in the object store as a [jit.Source].

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,7 +61,14 @@ func frames(t *testing.T, input, stream string) int {
 // multivariant is publication n as stored.
 func (w *world) multivariant(t *testing.T, m catalog.Media, n int) (*m3u8.MasterPlaylist, string) {
 	t.Helper()
-	r, _, err := w.store.Get(t.Context(), blob.PublicationKey(m.AccountID, m.ID, 1, n))
+	var key string
+	for info, err := range w.store.List(t.Context(), blob.MediaPrefix(m.AccountID, m.ID)) {
+		require.NoError(t, err)
+		if strings.HasSuffix(info.Key, fmt.Sprintf("/p%d/multivariant.m3u8", n)) {
+			key = info.Key
+		}
+	}
+	r, _, err := w.store.Get(t.Context(), key)
 	require.NoError(t, err)
 	defer r.Close()
 	raw, err := io.ReadAll(r)
@@ -72,18 +80,19 @@ func (w *world) multivariant(t *testing.T, m catalog.Media, n int) (*m3u8.Master
 
 func TestASourceThatBrowsersPlayIsPlayableBeforeAnyEncode(t *testing.T) {
 	t.Parallel()
-	two := args(picture("854x480", "25", "9"), sound("9"), sound("9"), []string{"-map", "0:v", "-map", "1:a", "-map", "2:a",
+	two := args(picture("854x480", "25", "9"), sound("9"), sound("9"), []string{"-maxrate", "1200k", "-bufsize", "1200k", "-map", "0:v", "-map", "1:a", "-map", "2:a",
 		"-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"}, x264, []string{"-bf", "2", "-c:a", "aac"})
 	for _, c := range []struct {
 		name, file string
 		args       []string
 		audio      int
 		rungs      int
+		kept       bool
 	}{
-		{"two languages, B-frames, index last", "a.mp4", two, 2, 2},
-		{"index first", "b.mp4", args(picture("320x180", "30000/1001", "4"), sound("4"), x264, []string{"-c:a", "aac", "-movflags", "+faststart"}), 1, 1},
-		{"MOV without sound", "c.mov", args(picture("320x180", "25", "4"), x264), 0, 1},
-		{"fragmented", "d.mp4", args(picture("320x180", "25", "5"), sound("5"), x264, []string{"-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"}), 1, 1},
+		{"two languages, B-frames, index last", "a.mp4", two, 2, 2, true},
+		{"index first", "b.mp4", args(picture("320x180", "30000/1001", "4"), sound("4"), x264, []string{"-c:a", "aac", "-movflags", "+faststart"}), 1, 1, false},
+		{"MOV without sound", "c.mov", args(picture("320x180", "25", "4"), x264), 0, 1, false},
+		{"fragmented", "d.mp4", args(picture("320x180", "25", "5"), sound("5"), x264, []string{"-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"}), 1, 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,8 +109,8 @@ func TestASourceThatBrowsersPlayIsPlayableBeforeAnyEncode(t *testing.T) {
 			require.Regexp(t, `^g1/a\d+/source/0/index\.m3u8$`, list.Variants[0].URI)
 			require.Equal(t, c.audio, strings.Count(raw, "TYPE=AUDIO"), raw)
 			if c.audio == 2 {
-				require.Contains(t, raw, `LANGUAGE="eng"`)
-				require.Contains(t, raw, `LANGUAGE="deu"`)
+				require.Contains(t, raw, `LANGUAGE="en"`)
+				require.Contains(t, raw, `LANGUAGE="de"`)
 			}
 			rows, err := w.db.Renditions(t.Context(), w.db, m.ID, 1)
 			require.NoError(t, err)
@@ -118,20 +127,19 @@ func TestASourceThatBrowsersPlayIsPlayableBeforeAnyEncode(t *testing.T) {
 			// The ladder follows and takes the source's place, for new viewers.
 			require.Eventually(t, func() bool {
 				n, err := w.db.NewSelect().Table("river_job").Where("kind = 'encode'").Count(t.Context())
-				return err == nil && n == 1
+				return err == nil && n > 1
 			}, 30*time.Second, 20*time.Millisecond)
 			w.stop()
 			w.start(t)
 			ready := w.await(t, m.ID, catalog.StateReady, 90*time.Second)
-			require.Equal(t, 2, ready.Publication, "one pass makes the whole ladder")
+			require.Equal(t, 2, ready.Publication, "one more makes the whole ladder")
 			require.NotEmpty(t, ready.PosterKey)
 			p := readHLS(t, w.hls(t, ready))
 			require.Len(t, p.video, c.rungs)
 			rows, err = w.db.Renditions(t.Context(), w.db, m.ID, 1)
 			require.NoError(t, err)
-			for _, r := range rows {
-				require.NotEqual(t, "source", r.Name)
-			}
+			kept := slices.ContainsFunc(rows, func(r catalog.Rendition) bool { return r.Name == "source" })
+			require.Equal(t, c.kept, kept, "the source as a rung")
 			old := strings.TrimSuffix(url, "multivariant.m3u8") + list.Variants[0].URI
 			require.Equal(t, frames(t, file, "v:0"), frames(t, old, "v:0"), "who began with the source can go on")
 		})
@@ -165,7 +173,7 @@ func TestASourceThatBrowsersDoNotPlayIsEncodedFirst(t *testing.T) {
 		require.Eventually(t, func() bool { // the job about it waits for a worker
 			n, err := w.db.NewSelect().Table("river_job").Where("kind = 'encode'").
 				Where("json_extract(args, '$.media_id') = ?", m.ID).Count(t.Context())
-			return err == nil && n == 1
+			return err == nil && n > 0
 		}, 30*time.Second, 20*time.Millisecond)
 		m, err := w.db.MediaByID(t.Context(), m.ID)
 		require.NoError(t, err)
@@ -216,13 +224,13 @@ func TestAProbeThatEndedAfterTheSourceWasShownGoesOn(t *testing.T) {
 		require.NoError(t, err)
 		return n
 	}
-	require.Eventually(t, func() bool { return encodes() == 1 }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return encodes() == 2 }, 30*time.Second, 20*time.Millisecond)
 	before := w.objects(t, m)
 	// As a process that was killed at that moment leaves it.
 	_, err := w.db.NewDelete().Table("river_job").Where("kind = 'encode'").Exec(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, w.jobs.Insert(t.Context(), jobs.ProbeArgs{MediaID: m.ID, Generation: 1}, nil))
-	require.Eventually(t, func() bool { return encodes() == 1 }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return encodes() == 2 }, 30*time.Second, 20*time.Millisecond)
 	require.Equal(t, before, w.objects(t, m), "the same publication")
 	w.stop()
 	w.start(t)

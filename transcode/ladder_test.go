@@ -68,53 +68,62 @@ func TestFrameRateIsNaturalAndAtMostSixty(t *testing.T) {
 	}
 }
 
+// parts are the parts of a plan and what they make.
+func parts(p *transcode.Plan) []string {
+	var all []string
+	for _, part := range p.Parts {
+		text := part.Name
+		for _, r := range part.Spec.Rungs {
+			text += " " + r.Name
+		}
+		if len(part.Spec.Audio) > 0 {
+			text += " sound"
+		}
+		if part.Spec.Poster {
+			text += " poster"
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
 func TestPlanMakesPlayableFirst(t *testing.T) {
 	t.Parallel()
 	video := &child.VideoStream{DisplayWidth: 1280, DisplayHeight: 720, FrameRate: child.Rational{Num: 30000, Den: 1001}}
-	plan := transcode.Plan(child.ProbeResult{DurationMS: 600_000, Video: video, Audio: []child.AudioStream{{}}}, false)
-	require.Len(t, plan, 2)
-	first, second := plan[0], plan[1]
-	require.Equal(t, "v360", first.Rungs[0].Name)
-	require.Len(t, first.Rungs, 1)
-	require.Len(t, first.Audio, 1)
-	require.True(t, first.Poster)
-	require.Equal(t, 100, first.Storyboard.MaxTiles)
-	require.Equal(t, []string{"v720", "v540"}, []string{second.Rungs[0].Name, second.Rungs[1].Name}, "largest first")
-	require.Empty(t, second.Audio)
-	require.Equal(t, 60, first.GOPFrames)
-	require.Equal(t, first.GOPFrames, second.GOPFrames)
+	probe := child.ProbeResult{DurationMS: 600_000, Video: video, Audio: []child.AudioStream{{}}}
+	plan := transcode.NewPlan(probe, false, nil)
+	require.Equal(t, []string{"extra sound poster", "first v360", "rungs v720 v540"}, parts(plan))
+	require.Equal(t, 100, plan.Parts[0].Spec.Storyboard.MaxTiles)
+	require.True(t, plan.Parts[0].Early && plan.Parts[1].Early && !plan.Parts[2].Early)
+	for _, part := range plan.Parts {
+		require.Equal(t, 60, part.Spec.GOPFrames)
+		require.Equal(t, 0, part.Chunks[0])
+		require.IsIncreasing(t, append(part.Chunks, 1<<30))
+	}
+	require.Len(t, plan.Parts[0].Chunks, 1, "sound is of one piece")
+	require.Len(t, plan.Parts[1].Chunks, 10, "a minute each")
+	require.Greater(t, len(plan.Parts[2].Chunks), 10, "more work, more chunks")
 
 	video.DisplayWidth, video.DisplayHeight = 3840, 2160
-	large := transcode.Plan(child.ProbeResult{DurationMS: 1000, Video: video}, false)
-	require.Len(t, large, 4, "each rung above 1080p is alone")
-	require.Len(t, large[1].Rungs, 3)
-	require.Equal(t, "v2160", large[3].Rungs[0].Name)
+	large := transcode.NewPlan(child.ProbeResult{DurationMS: 1000, Video: video}, false, nil)
+	require.Equal(t, []string{"extra poster", "first v360", "rungs v1080 v720 v540", "v1440 v1440", "v2160 v2160"}, parts(large), "each rung above 1080p is alone")
+	require.Len(t, large.Parts[2].Chunks, 1)
 
-	require.Len(t, transcode.Plan(child.ProbeResult{DurationMS: 1000, Audio: []child.AudioStream{{}}}, false), 1)
+	require.Equal(t, []string{"extra sound poster"}, parts(transcode.NewPlan(child.ProbeResult{DurationMS: 1000, Audio: []child.AudioStream{{}}}, false, nil)))
+	probe.Unseekable = "it is a stream"
+	for _, part := range transcode.NewPlan(probe, false, nil).Parts {
+		require.Equal(t, []int{0}, part.Chunks, "what cannot be sought in is one chunk")
+	}
 }
 
 func TestPlanOfWhatPlaysAlreadyDecodesOnce(t *testing.T) {
 	t.Parallel()
 	video := &child.VideoStream{DisplayWidth: 1920, DisplayHeight: 1080, FrameRate: child.Rational{Num: 25, Den: 1}}
 	probe := child.ProbeResult{DurationMS: 60_000, Video: video, Audio: []child.AudioStream{{}}}
-	names := func(spec child.EncodeSpec) string {
-		var all []string
-		for _, r := range spec.Rungs {
-			all = append(all, r.Name)
-		}
-		return strings.Join(all, " ")
-	}
-	plan := transcode.Plan(probe, true)
-	require.Len(t, plan, 1)
-	require.Equal(t, "v1080 v720 v540 v360", names(plan[0]))
-	require.Len(t, plan[0].Audio, 1)
-	require.NotNil(t, plan[0].Storyboard)
-	require.True(t, plan[0].Poster)
+	plan := transcode.NewPlan(probe, true, nil)
+	require.Equal(t, []string{"extra sound poster", "rungs v1080 v720 v540 v360"}, parts(plan))
 
 	video.DisplayWidth, video.DisplayHeight = 3840, 2160
-	plan = transcode.Plan(probe, true)
-	require.Len(t, plan, 3, "each rung above 1080p is alone")
-	require.Equal(t, []string{"v1080 v720 v540 v360", "v1440", "v2160"}, []string{names(plan[0]), names(plan[1]), names(plan[2])})
-	require.Empty(t, plan[1].Audio)
-	require.Equal(t, plan[0].GOPFrames, plan[2].GOPFrames)
+	plan = transcode.NewPlan(probe, true, nil)
+	require.Equal(t, []string{"extra sound poster", "rungs v1080 v720 v540 v360", "v1440 v1440", "v2160 v2160"}, parts(plan))
 }

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 const (
 	gopSeconds     = 2 // 1.13
 	segmentGOPs    = 3 // 7.5: 6 s
+	firstGOPs      = 1 // a short first segment, for a fast start
 	targetDuration = gopSeconds * segmentGOPs
 )
 
@@ -23,45 +25,209 @@ const (
 	storyInterval = 2 * time.Second
 )
 
-// Plan divides the work on a source into passes, each one decoding: what makes it
-// playable comes first. When the source plays already, being instant, as many rungs
-// as fit share the first pass, which saves a decoding.
-func Plan(probe child.ProbeResult, instant bool) []child.EncodeSpec {
-	first := child.EncodeSpec{SegmentGOPs: segmentGOPs, Poster: true}
-	first.Audio, first.Texts = audioSpecs(probe), textSpecs(probe)
-	if probe.Video == nil {
-		return []child.EncodeSpec{first}
-	}
-	first.FrameRate = FrameRate(probe.Video.FrameRate)
-	first.GOPFrames = int(math.Round(gopSeconds * first.FrameRate.Float64()))
-	rungs := Ladder(probe.Video.DisplayWidth, probe.Video.DisplayHeight)
-	first.Storyboard = storyboard(time.Duration(probe.DurationMS) * time.Millisecond)
-	shares := groups(rungs)
-	if !instant {
-		shares = append([][]child.Rung{rungs[:1]}, groups(rungs[1:])...)
-	}
-	var plan []child.EncodeSpec
-	for i, share := range shares {
-		slices.Reverse(share) // largest first, for the cascade of scales
-		spec := child.EncodeSpec{FrameRate: first.FrameRate, GOPFrames: first.GOPFrames, SegmentGOPs: segmentGOPs}
-		if i == 0 {
-			spec = first
-		}
-		spec.Rungs = share
-		plan = append(plan, spec)
-	}
-	return plan
+// Plan is how a generation is encoded: parts, each a pass over the media that is
+// divided into chunks, each a job. It follows from the probe, is kept in the catalog
+// before the first job, and never changes, so that all jobs make the same.
+type Plan struct {
+	Probe child.ProbeResult `json:"probe"`
+	// Instant says that the source itself is publication 1, so that there is no
+	// hurry with the lowest rung.
+	Instant bool `json:"instant,omitempty"`
+	// SourceTop says that the source stays, as the highest rung.
+	SourceTop bool `json:"source_top,omitempty"`
+	// TargetSeconds is the target duration of all media playlists.
+	TargetSeconds int `json:"target_seconds"`
+	// Cuts are the frames at which segments start when they follow the source's.
+	Cuts  []int64 `json:"cuts,omitempty"`
+	Parts []Part  `json:"parts"`
 }
 
-// togetherUpTo is the short side up to which rungs share a pass. An encoder of a
+// Part is what is made together, in one decoding of each chunk.
+type Part struct {
+	Name string           `json:"name"`
+	Spec child.EncodeSpec `json:"spec"` // of the whole media, without cuts
+	// Chunks are the segments with which the chunks start, the first one 0.
+	Chunks []int `json:"chunks"`
+	// Early parts are shown while they grow.
+	Early bool `json:"early,omitempty"`
+}
+
+// The parts of a plan: sound and images of the whole media; the lowest rung of what
+// cannot be played yet; the rungs that are made together; rungs of their own have
+// their name.
+const (
+	partExtra = "extra"
+	partFirst = "first"
+	partRungs = "rungs"
+)
+
+// top is a source that can be the highest rung.
+type top struct {
+	cuts   []int64 // see Plan
+	target int     // seconds
+}
+
+// NewPlan divides the work on a source. What makes it playable comes first, unless
+// it plays already, being instant. A source that is a rung itself gives the others
+// its segment boundaries.
+func NewPlan(probe child.ProbeResult, instant bool, source *top) *Plan {
+	p := &Plan{Probe: probe, Instant: instant, TargetSeconds: targetDuration}
+	if source != nil {
+		p.SourceTop, p.Cuts, p.TargetSeconds = true, source.cuts, source.target
+	}
+	base := child.EncodeSpec{SegmentGOPs: segmentGOPs, FirstGOPs: firstGOPs}
+	extra := base
+	extra.Poster = true
+	extra.Audio, extra.Texts = audioSpecs(probe), textSpecs(probe)
+	if probe.Video == nil {
+		p.add(partExtra, extra, !instant)
+		return p
+	}
+	rate := FrameRate(probe.Video.FrameRate)
+	base.FrameRate, base.GOPFrames = rate, int(math.Round(gopSeconds*rate.Float64()))
+	extra.FrameRate, extra.GOPFrames = base.FrameRate, base.GOPFrames
+	extra.Storyboard = storyboard(p.duration())
+	p.add(partExtra, extra, !instant)
+	rungs := Ladder(probe.Video.DisplayWidth, probe.Video.DisplayHeight)
+	if p.SourceTop {
+		rungs = rungs[:len(rungs)-1]
+	}
+	if !instant {
+		first := base
+		first.Rungs = rungs[:1]
+		p.add(partFirst, first, true)
+		rungs = rungs[1:]
+	}
+	for _, share := range groups(rungs) {
+		name := partRungs
+		if len(share) == 1 && !together(share[0]) {
+			name = share[0].Name
+		}
+		slices.Reverse(share) // largest first, for the cascade of scales
+		spec := base
+		spec.Rungs = share
+		p.add(name, spec, false)
+	}
+	return p
+}
+
+func (p *Plan) add(name string, spec child.EncodeSpec, early bool) {
+	p.Parts = append(p.Parts, Part{Name: name, Spec: spec, Early: early, Chunks: p.divide(spec)})
+}
+
+func (p *Plan) duration() time.Duration { return time.Duration(p.Probe.DurationMS) * time.Millisecond }
+
+// part returns the part of a name, nil when there is none.
+func (p *Plan) part(name string) *Part {
+	for i := range p.Parts {
+		if p.Parts[i].Name == name {
+			return &p.Parts[i]
+		}
+	}
+	return nil
+}
+
+// hasAudio and hasVideo tell what renditions there will be.
+func (p *Plan) hasAudio() bool { return len(p.part(partExtra).Spec.Audio) > 0 }
+func (p *Plan) hasVideo() bool { return p.Probe.Video != nil }
+
+// job is the child's work on one chunk of a part.
+func (p *Plan) job(part *Part, chunk, threads int) child.Job {
+	spec := part.Spec
+	spec.Cuts = p.Cuts
+	spec.FromSegment = part.Chunks[chunk]
+	if chunk+1 < len(part.Chunks) {
+		spec.ToSegment = part.Chunks[chunk+1]
+	}
+	job := child.Job{Op: child.OpEncode, Duration: p.duration(), Encode: &spec, Threads: threads}
+	if len(part.Chunks) > 1 {
+		from, to := spec.SegmentStart(spec.FromSegment), int64(p.duration().Seconds()*spec.FrameRate.Float64())
+		if spec.ToSegment > 0 {
+			to = spec.SegmentStart(spec.ToSegment)
+		}
+		job.Span = max(time.Second, time.Duration(float64(to-from)/spec.FrameRate.Float64()*float64(time.Second)))
+	}
+	return job
+}
+
+// weight is what a part costs, for the media's progress: work grows with the pixels
+// that are encoded, and decoding costs about what a small rung does.
+func (part *Part) weight() float64 {
+	w := 300_000.0
+	for _, r := range part.Spec.Rungs {
+		w += float64(r.Width * r.Height)
+	}
+	return w
+}
+
+// share is one chunk of a part's share in the media's progress, progress the sum of
+// those that are done.
+func (p *Plan) share(part *Part) float64 {
+	total := 0.0
+	for i := range p.Parts {
+		total += p.Parts[i].weight()
+	}
+	return part.weight() / total / float64(len(part.Chunks))
+}
+
+func (p *Plan) progress(done map[string]map[int]bool) float64 {
+	sum := 0.0
+	for i := range p.Parts {
+		sum += p.share(&p.Parts[i]) * float64(len(done[p.Parts[i].Name]))
+	}
+	return min(1, sum)
+}
+
+// Chunks are sized by the work in them. Starting a child and decoding from the
+// keyframe before cost some 0.3 s of a processor, which should be little against the
+// chunk; what a dead worker loses, and what a short clip waits for, should be little
+// too. 1.7 gigapixels are some 30 s of a processor; short media are divided further, so
+// that several workers share them.
+const (
+	chunkPixels   = 1_700e6
+	chunkShortest = 6.0 // seconds
+	chunkLongest  = 60.0
+	chunksAtLeast = 8
+)
+
+// divide returns the segments with which chunks start.
+func (p *Plan) divide(spec child.EncodeSpec) []int {
+	if len(spec.Rungs) == 0 || p.Probe.Unseekable != "" {
+		return []int{0}
+	}
+	spec.Cuts = p.Cuts
+	pixels := 0.0
+	for _, r := range spec.Rungs {
+		pixels += float64(r.Width * r.Height)
+	}
+	rate, whole := spec.FrameRate.Float64(), p.duration().Seconds()
+	length := min(chunkPixels/(pixels*rate), whole/chunksAtLeast)
+	length = min(max(length, chunkShortest), chunkLongest)
+	segments := 1
+	for spec.SegmentStart(segments) < int64(whole*rate) {
+		segments++
+	}
+	n := max(1, int(math.Round(whole/length)))
+	var chunks []int
+	for i := range n {
+		if at := i * segments / n; len(chunks) == 0 || at > chunks[len(chunks)-1] {
+			chunks = append(chunks, at)
+		}
+	}
+	return chunks
+}
+
+// togetherUpTo is the short side up to which rungs share a part. An encoder of a
 // larger picture needs the child's memory for itself.
 const togetherUpTo = 1080
+
+func together(r child.Rung) bool { return min(r.Width, r.Height) <= togetherUpTo }
 
 // groups divides rungs, smallest first, into what fits into one child each.
 func groups(rungs []child.Rung) [][]child.Rung {
 	var out [][]child.Rung
 	shared := 0
-	for shared < len(rungs) && min(rungs[shared].Width, rungs[shared].Height) <= togetherUpTo {
+	for shared < len(rungs) && together(rungs[shared]) {
 		shared++
 	}
 	if shared > 0 {
@@ -81,19 +247,26 @@ func storyboard(duration time.Duration) *child.StoryboardSpec {
 	}
 }
 
-// priority puts short clips before films, and what makes a media playable,
-// publication 1, before what completes it. River's highest priority is 1, its
-// lowest 4.
-func priority(publication int, duration time.Duration) int {
-	p := 1
-	if duration > 10*time.Minute {
-		p++
+// priority puts what makes a media playable before all else, then short clips
+// before films. River's highest priority is 1, its lowest 4. Jobs of one priority run
+// in the order in which they were inserted.
+func (p *Plan) priority(part *Part, chunk int) int {
+	switch {
+	case part.Early && chunk == 0:
+		return 1
+	case part.Early, p.duration() <= 2*time.Minute:
+		return 2
+	case p.duration() <= 10*time.Minute:
+		return 3
 	}
-	if publication > 1 {
-		p++
-		if duration > 2*time.Minute {
-			p++
-		}
+	return 4
+}
+
+// String names the parts and their chunks, for the log.
+func (p *Plan) String() string {
+	text := ""
+	for _, part := range p.Parts {
+		text += fmt.Sprintf(" %s:%d", part.Name, len(part.Chunks))
 	}
-	return min(p, 4)
+	return text[1:]
 }

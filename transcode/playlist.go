@@ -3,7 +3,6 @@ package transcode
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -26,14 +25,10 @@ const (
 	defaultBPS = 2_000_000
 )
 
-// output is a rendition as it was encoded: what its playlist is made of.
-type output struct {
-	init     child.Init
-	segments []child.Segment
-}
-
-// mediaPlaylist is the playlist of a finished rendition (RFC 8216bis, 4.4.3).
-func mediaPlaylist(o *output) ([]byte, error) {
+// mediaPlaylist is the playlist of a rendition (RFC 8216bis, 4.4.3); uri gives an
+// object folder, relative to the playlist. One that is not closed grows: who plays it
+// asks for it again.
+func mediaPlaylist(o *output, target int, closed bool, uri func(folder string) string) ([]byte, error) {
 	n := uint(len(o.segments))
 	p, err := m3u8.NewMediaPlaylist(0, max(n, 1))
 	if err != nil {
@@ -41,39 +36,24 @@ func mediaPlaylist(o *output) ([]byte, error) {
 	}
 	p.MediaType = m3u8.VOD
 	p.SetIndependentSegments(true)
-	p.SetDefaultMap("init.mp4", 0, 0)
+	p.SetDefaultMap(uri(o.folder)+"init.mp4", 0, 0)
 	p.SetWritePrecision(6)
-	p.SetTargetDuration(targetDuration)
+	p.SetTargetDuration(uint(target))
 	for _, s := range o.segments {
-		if err := p.Append(strconv.Itoa(s.N)+".m4s", o.seconds(s), ""); err != nil {
+		if err := p.Append(uri(s.folder)+strconv.Itoa(s.n)+".m4s", o.seconds(s), ""); err != nil {
 			return nil, fmt.Errorf("media playlist: %w", err)
 		}
 	}
 	p.SetVersion(playlistVersion)
-	p.Close()
-	return slices.Clone(p.Encode().Bytes()), nil
-}
-
-func (o *output) seconds(s child.Segment) float64 {
-	return float64(s.Duration) / float64(o.init.Timescale)
-}
-
-// rates are a rendition's peak segment rate and its average, in bits per second.
-// A segment shorter than half of the target is no measure of the peak.
-func (o *output) rates() (peak, average int) {
-	bits, seconds := 0.0, 0.0
-	for _, s := range o.segments {
-		d := o.seconds(s)
-		bits += float64(s.Bytes) * 8
-		seconds += d
-		if d >= targetDuration/2.0 {
-			peak = max(peak, int(math.Ceil(float64(s.Bytes)*8/d)))
-		}
+	if closed {
+		p.Close()
+		return slices.Clone(p.Encode().Bytes()), nil
 	}
-	if seconds > 0 {
-		average = int(math.Ceil(bits / seconds))
-	}
-	return max(peak, average), average
+	p.MediaType = m3u8.EVENT
+	// Players would start near the end of what grows. The library reads this tag and
+	// does not write it.
+	const kind = "#EXT-X-PLAYLIST-TYPE:EVENT\n"
+	return bytes.Replace(p.Encode().Bytes(), []byte(kind), []byte(kind+"#EXT-X-START:TIME-OFFSET=0\n"), 1), nil
 }
 
 // multivariant is the multivariant playlist over finished renditions (RFC

@@ -2,6 +2,7 @@ package transcode
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -28,7 +29,7 @@ type probeWorker struct {
 func (w *probeWorker) Timeout(*river.Job[jobs.ProbeArgs]) time.Duration { return probeTimeout }
 
 // Work makes the source playable if it can be as it is, probes it, records the
-// facts and inserts the first encode job.
+// facts and inserts the encode jobs.
 func (w *probeWorker) Work(ctx context.Context, job *river.Job[jobs.ProbeArgs]) error {
 	s := w.service
 	return s.settle(ctx, job.JobRow, job.Args.MediaID, job.Args.Generation, s.probe(ctx, job))
@@ -55,15 +56,24 @@ func (s *Service) probe(ctx context.Context, job *river.Job[jobs.ProbeArgs]) err
 			return ignoreConflict(err)
 		}
 	}
-	instant, err := s.instant(ctx, *m, attempt(job.ID, job.Attempt))
+	number := attempt(job.ID, job.Attempt)
+	index, err := s.instant(ctx, *m, number)
 	if err != nil {
 		return ignoreConflict(err)
 	}
-	found, err := s.look(ctx, m)
+	plan, err := s.plan(ctx, *m)
+	if errors.Is(err, catalog.ErrNotFound) {
+		var found *child.ProbeResult
+		if found, err = s.look(ctx, m); err == nil {
+			plan = NewPlan(*found, index != nil, s.top(ctx, m, index, *found))
+			s.log.InfoContext(ctx, "ladder planned", "media_id", m.ID, "chunks", plan.String(), "source_top", plan.SourceTop,
+				"unseekable", found.Unseekable)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	return s.probed(ctx, m, *found, instant)
+	return s.probed(ctx, m, plan, index != nil, number)
 }
 
 // look has a child probe the source.
@@ -90,12 +100,13 @@ func (s *Service) look(ctx context.Context, m *catalog.Media) (*child.ProbeResul
 	return found, nil
 }
 
-// probed records the facts of a source and inserts the first encode job.
-func (s *Service) probed(ctx context.Context, m *catalog.Media, found child.ProbeResult, instant bool) error {
+// probed records the facts of a source with its plan, and inserts the encode jobs.
+func (s *Service) probed(ctx context.Context, m *catalog.Media, plan *Plan, instant bool, number string) error {
 	state := catalog.StateProbing
 	if instant {
 		state = catalog.StatePlayable
 	}
+	found := plan.Probe
 	set := []catalog.Set{
 		{Column: "duration_ms", Value: found.DurationMS},
 		{Column: "has_video", Value: found.Video != nil},
@@ -108,14 +119,28 @@ func (s *Service) probed(ctx context.Context, m *catalog.Media, found child.Prob
 			catalog.Set{Column: "frame_rate", Value: FrameRate(v.FrameRate).Float64()})
 	}
 	set = append(set, chapterColumns(*m, found)...)
-	err := s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
+	raw, err := json.Marshal(plan)
+	if err != nil {
+		return fmt.Errorf("plan of media %s: %w", m.ID, err)
+	}
+	done, err := s.db.ChunksDone(ctx, m.ID, m.Generation)
+	if err != nil {
+		return err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		err := s.db.Transition(ctx, tx, m.ID, m.Generation, []catalog.MediaState{state}, state, set...)
 		if err != nil {
 			return err
 		}
-		return s.insertEncode(ctx, tx, EncodeArgs{MediaID: m.ID, Generation: m.Generation, Probe: found, Instant: instant})
+		if err := s.db.PutPlan(ctx, tx, m.ID, m.Generation, raw); err != nil {
+			return err
+		}
+		return s.insertEncodes(ctx, tx, *m, plan, done)
 	})
-	return ignoreConflict(err)
+	if err != nil {
+		return ignoreConflict(err)
+	}
+	return s.advance(ctx, *m, plan, number) // perhaps all had been made before
 }
 
 // wanted is the media a job is about, or nil when it is gone or has been replaced.

@@ -7,25 +7,37 @@
 // cuts into segments on demand. Then a child probes the source, and its facts are
 // recorded or the media fails with a reason. That order saves some 0.2 s of the
 // child's probe, against 10 ms for indexing ten minutes; a source that the probe or
-// an encode refuses afterwards is withdrawn from viewers. Encode jobs each decode the source once. Where the source plays already, the first makes all rungs
-// up to 1080p, the audio, the poster and the storyboard in one pass; else it makes
-// the lowest rung of these, to be playable soon, and the next the others. Each
-// larger rung has a job of its own. The last publication makes the media ready.
+// an encode refuses afterwards is withdrawn from viewers.
 //
-// The source is in the first publication alone and the encoded rungs take its place:
-// its segments are cut at its own keyframes, after a short first one, and theirs
-// each 6 s, so that they would not be aligned (Apple's rule 8.22). Who began with it
-// goes on with it.
+// The probe leads to a [Plan], which is kept: parts of the ladder, each cut into
+// chunks on segment boundaries, each chunk a job that any worker takes. A chunk is
+// decoded once, from the keyframe before it, scaled in a cascade, and encoded to all
+// rungs of its part, exact to the frame, on the timeline of the media; its init
+// segments are those of the other chunks, which is checked. Rungs up to 1080p are one
+// part, each larger one its own; sound, texts and images are one job. Sources in which
+// one cannot seek are one chunk, and the reason is logged.
+//
+// Of a source that does not play yet the lowest rung is a part of its own and comes
+// first, with the sound: both are shown while they grow, by media playlists without an
+// end, which players ask for again. Complete rungs follow, and the last publication,
+// with the whole ladder, makes the media ready.
+//
+// A source that plays is the highest rung of its ladder when its rate is that of a
+// rung and its frames lie on the ladder's grid; the other rungs are then cut at its
+// keyframes, with an IDR each 2 s in between, so that all are aligned (Apple's rule
+// 8.22). Otherwise the encoded rungs take its place: who began with it goes on with it.
 //
 // Media is only ever decoded in vitascope-media, a child process: see package
-// child. Its segments go to the object store as they come, under a prefix of the
-// job's attempt, so a late worker cannot touch another's output. Publishing is a
-// compare-and-set of the publication number in the catalog, then the multivariant
-// playlist, then the pointer, then the media's state; every step may run twice.
+// child. What a job makes goes to the object store as it comes, playlists too, under a
+// prefix of the job's attempt, so a late worker cannot touch another's output. The
+// catalog decides whose chunk counts, and who publishes: each publication is a
+// compare-and-set of its number, then the pointer is written, then the media's state.
+// Every step may run twice.
 //
 // Output follows Apple's HLS authoring specification: H.264 High and AAC-LC in
-// CMAF, an IDR every 2 s, 6 s segments aligned over all rungs, demuxed audio, and
-// measured rates. Not met: I-frame playlists (6.1) and a second variant at the top
+// CMAF, an IDR every 2 s, 6 s segments aligned over all rungs, the first one of 2 s for
+// a fast start, demuxed audio, and measured rates. A source that is a rung has its own
+// keyframes, at most 6.5 s apart (1.13). Not met: I-frame playlists (6.1) and a second variant at the top
 // resolution (9.10), which are not made; BANDWIDTH adds the peaks of picture and
 // sound, which may lie in different segments, so it can exceed the measured peak.
 //
@@ -57,6 +69,10 @@ type Config struct {
 	// InsecureMedia lets media be decoded even where a layer of the sandbox is
 	// missing, with those that there are. See CheckSandbox.
 	InsecureMedia bool
+	// Threads is how many threads each encode may use, 1 to 64, default 1: several
+	// encodes at once need less of the processors than one with several threads. What
+	// makes a media playable uses all there are.
+	Threads int
 }
 
 // Service works probe and encode jobs.
@@ -68,6 +84,7 @@ type Service struct {
 	log    *slog.Logger
 
 	insecure bool // Config.InsecureMedia
+	threads  int
 }
 
 // New makes a Service and registers its workers with client, which must not run
@@ -81,7 +98,7 @@ func New(cfg Config, db *catalog.DB, store *blob.Store, client *jobs.Client, log
 	if err != nil {
 		return nil, fmt.Errorf("transcode: %w", err)
 	}
-	s := &Service{db: db, store: store, jobs: client, runner: runner, log: log, insecure: cfg.InsecureMedia}
+	s := &Service{db: db, store: store, jobs: client, runner: runner, log: log, insecure: cfg.InsecureMedia, threads: max(1, cfg.Threads)}
 	jobs.AddWorker(client, &probeWorker{service: s})
 	jobs.AddWorker(client, &encodeWorker{service: s})
 	return s, nil

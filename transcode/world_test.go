@@ -4,8 +4,10 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +66,7 @@ func prepareWorld(t *testing.T) *world {
 // start runs a server's worth of queues until the test ends or stop is called.
 func (w *world) start(t *testing.T) {
 	t.Helper()
-	w.startQueues(t, map[string]int{jobs.QueueProbe: 2, jobs.QueueTranscode: 2})
+	w.startQueues(t, map[string]int{jobs.QueueProbe: 2, jobs.QueueSound: 1, jobs.QueueTranscode: 2})
 }
 
 // startQueues runs the given queues only.
@@ -136,8 +138,38 @@ func (w *world) hls(t *testing.T, m catalog.Media) string {
 	}
 	pointer, err := w.store.ReadPointer(t.Context(), m.ID)
 	require.NoError(t, err)
-	require.NoError(t, os.Rename(filepath.Join(dir, pointer.Multivariant), filepath.Join(dir, "multivariant.m3u8")))
+	file := filepath.Join(dir, "multivariant.m3u8")
+	require.NoError(t, os.Rename(filepath.Join(dir, pointer.Multivariant), file))
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	if folder := regexp.MustCompile(`g1/a\d+/source/0/`).FindString(string(raw)); folder != "" {
+		w.fetchSource(t, m, dir, folder)
+	}
 	return dir
+}
+
+// fetchSource gets the files of a source that is a rung from the player's origin,
+// which makes them on demand.
+func (w *world) fetchSource(t *testing.T, m catalog.Media, dir, folder string) {
+	t.Helper()
+	root := strings.TrimSuffix(w.viewers(t, m), "multivariant.m3u8")
+	get := func(name string) []byte {
+		res, err := http.Get(root + folder + name)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, res.StatusCode, name)
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, folder), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, folder, name), body, 0o600))
+		return body
+	}
+	get("init.mp4")
+	for line := range strings.Lines(string(get("index.m3u8"))) {
+		if !strings.HasPrefix(line, "#") {
+			get(strings.TrimSpace(line))
+		}
+	}
 }
 
 func (w *world) fetch(t *testing.T, key, file string) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"github.com/vitascope/vitascope/internal/auth"
 )
@@ -59,7 +60,8 @@ type Config struct {
 	ClickHouseMemoryBytes int64  // cap of the embedded engine
 
 	MediaBinary      string // vitascope-media; empty: beside this program, then PATH
-	TranscodeWorkers int    // encodes at once in this process
+	TranscodeWorkers int    // encodes at once in this process; default: one a processor, and one a GiB of memory at most
+	TranscodeThreads int    // threads of each encode, 1 to 64
 
 	InsecureEngines bool // start the embedded ClickHouse even where the kernel has no Landlock
 	InsecureMedia   bool // decode media even where a layer of its sandbox is missing, see doctor
@@ -80,11 +82,26 @@ func DefaultConfig() Config {
 		S3Region:              "us-east-1",
 		S3Bucket:              "vitascope",
 		ClickHouseMemoryBytes: 700 << 20,
-		TranscodeWorkers:      max(1, runtime.NumCPU()/2),
+		TranscodeWorkers:      defaultWorkers(),
+		TranscodeThreads:      1,
 		LogLevel:              "info",
 		LogFormat:             "text",
 		ShutdownGrace:         10 * time.Second,
 	}
+}
+
+// workerMemory is what an encode may need: some 300 MB for rungs up to 1080p, and 1.3 GB
+// for 2160p in HDR, which is rare.
+const workerMemory = 1 << 30
+
+// defaultWorkers is how many encodes a machine can do at once.
+func defaultWorkers() int {
+	n := runtime.NumCPU()
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err == nil {
+		n = min(n, int(uint64(info.Totalram)*uint64(info.Unit)/workerMemory))
+	}
+	return max(1, n)
 }
 
 // secretKeys may also be given as a file, by a _FILE twin of the variable, and
@@ -116,6 +133,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.Int64Var(&c.ClickHouseMemoryBytes, "clickhouse-memory-bytes", c.ClickHouseMemoryBytes, "memory cap of the embedded engine")
 	fs.StringVar(&c.MediaBinary, "media-binary", c.MediaBinary, "vitascope-media (default: beside this program, then PATH)")
 	fs.IntVar(&c.TranscodeWorkers, "transcode-workers", c.TranscodeWorkers, "encodes at once in this process")
+	fs.IntVar(&c.TranscodeThreads, "transcode-threads", c.TranscodeThreads, "threads of each encode; several encodes with one thread are more efficient than one with several")
 	fs.BoolVar(&c.InsecureEngines, "insecure-engines", c.InsecureEngines, "start the embedded ClickHouse even where the kernel has no Landlock")
 	fs.BoolVar(&c.InsecureMedia, "insecure-media", c.InsecureMedia, "decode media even where the kernel lacks a layer of its sandbox (namespaces, Landlock, seccomp)")
 	fs.StringVar(&c.MetricsListen, "metrics-listen", c.MetricsListen, "address of Prometheus metrics at /metrics, host:port (default: not served)")
@@ -197,6 +215,9 @@ func (c *Config) Validate() error {
 	}
 	if c.TranscodeWorkers < 1 {
 		bad("transcode-workers", "must be at least 1")
+	}
+	if c.TranscodeThreads < 1 || c.TranscodeThreads > 64 {
+		bad("transcode-threads", "must be from 1 to 64")
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		bad("log-format", "must be text or json")

@@ -88,6 +88,7 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 	if a.cfg.Has(RoleTranscode) {
 		jc.Queues[jobs.QueueProbe] = max(2, a.cfg.TranscodeWorkers)
 		jc.Queues[jobs.QueueTranscode] = a.cfg.TranscodeWorkers
+		jc.Queues[jobs.QueueSound] = max(1, a.cfg.TranscodeWorkers/4)
 	}
 	if a.cfg.Has(RoleAPI) {
 		jc.Queues[jobs.QueueDefault] = 4
@@ -97,7 +98,7 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 		return err
 	}
 	if a.cfg.Has(RoleTranscode) {
-		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: a.tempDir(), InsecureMedia: a.cfg.InsecureMedia}
+		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: a.tempDir(), InsecureMedia: a.cfg.InsecureMedia, Threads: a.cfg.TranscodeThreads}
 		svc, err := transcode.New(tc, c.catalog, c.blobs, client, a.log)
 		if err != nil {
 			return err

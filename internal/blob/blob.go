@@ -5,10 +5,11 @@
 //
 //	accounts/<account>/media/<media>/g<generation>/source                  the uploaded original
 //	accounts/<account>/media/<media>/g<generation>/upload/                 while it arrives: upload.json, <from>-<to>
-//	accounts/<account>/media/<media>/g<generation>/a<attempt>/<rendition>/ init.mp4, <n>.m4s, index.m3u8, iframes.m3u8
+//	accounts/<account>/media/<media>/g<generation>/a<attempt>/<rendition>/ init.mp4, <n>.m4s
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/             poster.jpg, storyboard.jpg, storyboard.vtt, preview.mp4
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/source/      index.jit: see below
-//	accounts/<account>/media/<media>/g<generation>/p<publication>/         multivariant.m3u8
+//	accounts/<account>/media/<media>/g<generation>/a<attempt>/p<publication>/ multivariant.m3u8
+//	accounts/<account>/media/<media>/g<generation>/a<attempt>/p<publication>/<rendition>/ index.m3u8, iframes.m3u8
 //	accounts/<account>/media/<media>/captions/                             <id>.vtt, <id>.original
 //	accounts/<account>/media/<media>/captions/<id>/d<milliseconds>/        index.m3u8, <n>.vtt: the same for HLS
 //	accounts/<account>/media/<media>/posters/<id>/                         poster.jpg, upload
@@ -18,6 +19,13 @@
 // playlists of such a publication name <track>/index.m3u8, init.mp4 and <n>.m4s
 // beside the index; no objects lie there: the player's origin makes them on demand
 // from the index and byte ranges of the source.
+//
+// A rendition's segments may lie in the folders of several attempts: each made a
+// chunk of it, and the media playlist names them all. While a publication grows, its
+// media playlists are named by g<generation>/newest/playlists/<rendition>/index.m3u8,
+// which is that of the newest publication (NewestPlaylist); no objects lie there.
+// Until release 0.1 a multivariant.m3u8 lay in g<generation>/p<publication>/ and a
+// rendition's index.m3u8 beside its segments: these are still served.
 //
 // Keys are made by the server alone and never hold text from users. Everything
 // but the pointer is written once and never changed. A key is never another

@@ -43,9 +43,21 @@ const SourceFolder = "source/"
 // SourceIndex is the name of a source's index in its SourceFolder.
 const SourceIndex = "index.jit"
 
-// PublicationKey names the immutable multivariant playlist of a publication.
-func PublicationKey(account, media string, generation, publication int) string {
-	return fmt.Sprintf("%sp%d/multivariant.m3u8", GenerationPrefix(account, media, generation), publication)
+// PublicationPrefix is the folder of a publication's playlists, made by one attempt
+// of one job, with a trailing slash.
+func PublicationPrefix(account, media string, generation int, attempt string, publication int) string {
+	return fmt.Sprintf("%sp%d/", OutputPrefix(account, media, generation, attempt), publication)
+}
+
+// Multivariant is the name of a publication's multivariant playlist in its folder;
+// the media playlist of a rendition is <rendition>/index.m3u8 there.
+const Multivariant = "multivariant.m3u8"
+
+// NewestPlaylist is how a playlist of a publication that still grows is named by its
+// multivariant playlist, relative to the media's folder: what lies under that name in
+// the newest publication of the generation. No object lies there.
+func NewestPlaylist(generation int, rendition string) string {
+	return fmt.Sprintf("g%d/newest/playlists/%s/index.m3u8", generation, rendition)
 }
 
 // Relative returns key as seen from the media's folder, which is how pointers

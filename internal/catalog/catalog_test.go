@@ -145,6 +145,8 @@ func TestPublishOnlyMovesForward(t *testing.T) {
 	t.Parallel()
 	forEachEngine(t, func(t *testing.T, db *catalog.DB) {
 		m := newMedia(t, db, newAccount(t, db))
+		require.ErrorIs(t, db.Publish(t.Context(), db, m.ID, 1, 2), catalog.ErrConflict, "bytes are still arriving")
+		require.NoError(t, db.Transition(t.Context(), db, m.ID, 1, []catalog.MediaState{catalog.StateUploading}, catalog.StateProbing))
 		require.NoError(t, db.Publish(t.Context(), db, m.ID, 1, 2))
 		require.ErrorIs(t, db.Publish(t.Context(), db, m.ID, 1, 2), catalog.ErrConflict)
 		require.ErrorIs(t, db.Publish(t.Context(), db, m.ID, 1, 1), catalog.ErrConflict)
@@ -255,4 +257,55 @@ func TestOpenRefusesOtherDatabases(t *testing.T) {
 	_, err := catalog.Open(t.Context(), "mysql://root:secret@localhost/x", slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "sqlite:///file")
 	require.NotContains(t, err.Error(), "secret")
+}
+
+func TestAChunkIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	forEachEngine(t, func(t *testing.T, db *catalog.DB) {
+		m := newMedia(t, db, newAccount(t, db))
+		report := func(attempt int64, done bool) error {
+			return db.ReportChunk(t.Context(), db, &catalog.Chunk{
+				MediaID: m.ID, Generation: 1, Part: "rungs", Chunk: 3, Attempt: attempt, OutputPrefix: fmt.Sprintf("a%d/", attempt), Outputs: "{}", Done: done,
+			})
+		}
+		require.NoError(t, report(101, false))
+		require.NoError(t, report(101, false), "it grows")
+		require.NoError(t, report(102, false))
+		require.ErrorIs(t, report(101, false), catalog.ErrConflict, "an earlier attempt that comes back")
+		made, err := db.ChunkDone(t.Context(), m.ID, 1, "rungs", 3)
+		require.NoError(t, err)
+		require.False(t, made)
+		require.NoError(t, report(101, true), "whoever is done first")
+		require.ErrorIs(t, report(102, true), catalog.ErrConflict)
+		require.ErrorIs(t, report(103, false), catalog.ErrConflict)
+		rows, err := db.Chunks(t.Context(), m.ID, 1, "rungs")
+		require.NoError(t, err)
+		require.Len(t, rows, 1)
+		require.Equal(t, "a101/", rows[0].OutputPrefix)
+		done, err := db.ChunksDone(t.Context(), m.ID, 1)
+		require.NoError(t, err)
+		require.Equal(t, map[string]map[int]bool{"rungs": {3: true}}, done)
+
+		_, err = db.Plan(t.Context(), m.ID, 1)
+		require.ErrorIs(t, err, catalog.ErrNotFound)
+		for _, plan := range []string{`{"first":1}`, `{"second":2}`} {
+			require.NoError(t, db.PutPlan(t.Context(), db, m.ID, 1, []byte(plan)))
+		}
+		plan, err := db.Plan(t.Context(), m.ID, 1)
+		require.NoError(t, err)
+		require.JSONEq(t, `{"first":1}`, string(plan))
+	})
+}
+
+func TestProgressNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	forEachEngine(t, func(t *testing.T, db *catalog.DB) {
+		m := newMedia(t, db, newAccount(t, db))
+		for _, p := range []float64{0.2, 0.7, 0.5} {
+			require.NoError(t, db.UpdateProgress(t.Context(), m.ID, 1, p))
+		}
+		m, err := db.MediaByID(t.Context(), m.ID)
+		require.NoError(t, err)
+		require.InDelta(t, 0.7, m.Progress, 1e-9)
+	})
 }

@@ -25,6 +25,18 @@ const (
 	StateFailed    MediaState = "failed"    // see Failure fields
 )
 
+// Extent is what a publication holds.
+type Extent string
+
+// The extents of a publication.
+const (
+	ExtentNone    Extent = ""        // there is none, or it is an earlier release's
+	ExtentSource  Extent = "source"  // the source as it is
+	ExtentGrowing Extent = "growing" // a rung that is still being made
+	ExtentRungs   Extent = "rungs"   // complete rungs; others follow
+	ExtentWhole   Extent = "whole"   // the whole ladder
+)
+
 // Media is one video or audio item of an account.
 type Media struct {
 	bun.BaseModel `bun:"table:media,alias:m"`
@@ -38,6 +50,8 @@ type Media struct {
 	FailureRetryable bool       `bun:"failure_retryable"` // whether trying again can help
 	Generation       int        `bun:"generation"`        // counts uploaded sources, from 1
 	Publication      int        `bun:"publication"`       // newest published ladder, 0 before the first
+	MultivariantKey  string     `bun:"multivariant_key"`  // of the newest publication
+	Extent           Extent     `bun:"extent"`            // of the newest publication
 	SourceKey        string     `bun:"source_key"`
 	SizeBytes        int64      `bun:"size_bytes"`
 	UploadedBytes    int64      `bun:"uploaded_bytes"`
@@ -154,10 +168,12 @@ func (db *DB) Transition(ctx context.Context, idb bun.IDB, id string, generation
 }
 
 // Publish records publication as the media's newest, with the given columns, or
-// returns ErrConflict when that or a newer one is already recorded.
+// returns ErrConflict when that or a newer one is already recorded, or the media is
+// not one to be published any more.
 func (db *DB) Publish(ctx context.Context, idb bun.IDB, id string, generation, publication int, set ...Set) error {
 	up := idb.NewUpdate().Model((*Media)(nil)).Set("publication = ?", publication).
-		Where("id = ? AND generation = ? AND publication < ? AND deleted_at IS NULL", id, generation, publication)
+		Where("id = ? AND generation = ? AND publication < ? AND deleted_at IS NULL", id, generation, publication).
+		Where("state IN (?)", bun.In([]MediaState{StateProbing, StatePlayable}))
 	for _, s := range set {
 		up = up.Set("? = ?", bun.Ident(s.Column), s.Value)
 	}
@@ -173,10 +189,17 @@ func (db *DB) FailMedia(ctx context.Context, id string, generation int, code, re
 		Set{"failure_code", code}, Set{"failure_reason", reason}, Set{"failure_retryable", retryable})
 }
 
-// UpdateProgress records how far encoding is, 0 to 1. A media that is gone or on
-// another generation is left alone.
+// UpdateProgress records how far encoding is, 0 to 1; several workers may tell, and
+// it never goes back. A media that is gone or on another generation is left alone.
 func (db *DB) UpdateProgress(ctx context.Context, id string, generation int, progress float64) error {
-	return db.touch(ctx, id, generation, Set{"progress", progress})
+	now := time.Now().UTC()
+	_, err := db.NewUpdate().Model((*Media)(nil)).
+		Set("progress = ?", progress).Set("updated_at = ?", now).Set("changed_ms = ?", now.UnixMilli()).
+		Where("id = ? AND generation = ? AND deleted_at IS NULL AND progress < ?", id, generation, progress).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("update progress of media %s: %w", id, err)
+	}
+	return nil
 }
 
 // UpdateUploaded records how many bytes of the source have arrived.

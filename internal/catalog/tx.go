@@ -16,8 +16,12 @@ import (
 // exactly if it commits.
 type Tx struct {
 	bun.Tx
-	pg *pgx.Conn
+	pg    *pgx.Conn
+	after *[]func()
 }
+
+// AfterCommit has fn called once the transaction has committed, before InTx returns.
+func (tx Tx) AfterCommit(fn func()) { *tx.after = append(*tx.after, fn) }
 
 // SQLTx returns the transaction as database/sql knows it, for SQLite's job driver.
 func (tx Tx) SQLTx() *sql.Tx { return tx.Tx.Tx }
@@ -34,9 +38,20 @@ func (tx Tx) PgxTx() pgx.Tx {
 // InTx runs fn in a transaction that commits when fn returns nil. fn must use tx
 // for everything: on SQLite there is one connection, and tx holds it.
 func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
+	var after []func()
+	if err := db.inTx(ctx, &after, fn); err != nil {
+		return err
+	}
+	for _, then := range after {
+		then()
+	}
+	return nil
+}
+
+func (db *DB) inTx(ctx context.Context, after *[]func(), fn func(ctx context.Context, tx Tx) error) error {
 	if db.pool == nil {
 		return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-			return fn(ctx, Tx{Tx: tx})
+			return fn(ctx, Tx{Tx: tx, after: after})
 		})
 	}
 	conn, err := db.Conn(ctx)
@@ -56,7 +71,7 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx Tx) erro
 		return fmt.Errorf("begin: %w", err)
 	}
 	return conn.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		return fn(ctx, Tx{Tx: tx, pg: pg})
+		return fn(ctx, Tx{Tx: tx, pg: pg, after: after})
 	})
 }
 

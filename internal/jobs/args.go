@@ -3,9 +3,11 @@ package jobs
 import "github.com/riverqueue/river"
 
 // The queues. Probing has its own so that a new upload is looked at at once,
-// however long the encoding queue is.
+// however long the encoding queue is; sound and images have theirs, as they are small
+// and what is shown first waits for them.
 const (
 	QueueProbe     = "probe"
+	QueueSound     = "sound"
 	QueueTranscode = "transcode"
 	QueueDefault   = river.QueueDefault
 )
@@ -35,3 +37,11 @@ type SweepArgs struct {
 
 // Kind names the job.
 func (SweepArgs) Kind() string { return "sweep_media" }
+
+// wakeArgs is inserted to no end but to wake a queue: see Client.wake.
+type wakeArgs struct {
+	Queue string `json:"queue" river:"unique"`
+}
+
+// Kind names the job.
+func (wakeArgs) Kind() string { return "wake" }

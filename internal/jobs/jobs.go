@@ -23,6 +23,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/vitascope/vitascope/internal/catalog"
 )
@@ -73,6 +74,7 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 		RescueStuckJobsAfter: 30 * 24 * time.Hour,
 		// A process inserts jobs that only others work.
 		SkipUnknownJobCheck: true,
+		FetchCooldown:       fetchCooldown,
 	}
 	if len(cfg.Queues) > 0 {
 		rc.Queues = map[string]river.QueueConfig{}
@@ -84,11 +86,8 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 	if pool := db.Postgres(); pool != nil {
 		c.pg, err = river.NewClient(riverpgxv5.New(pool), rc)
 	} else {
-		rc.FetchPollInterval = 200 * time.Millisecond // SQLite has no notification
-		if q, ok := rc.Queues[QueueProbe]; ok {       // what makes an upload playable must not wait
-			q.FetchPollInterval = probePoll
-			rc.Queues[QueueProbe] = q
-		}
+		rc.FetchPollInterval = 200 * time.Millisecond // for what wake misses
+		river.AddWorker(c.workers, &wakeWorker{})
 		c.sqlite, err = river.NewClient(riversqlite.New(db.DB.DB), rc)
 	}
 	if err != nil {
@@ -97,9 +96,9 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 	return c, nil
 }
 
-// probePoll is how often SQLite is asked for probe jobs: a new upload waits for half
-// of it on average. Asking twice as often costs an idle server some 0.6 % of a core.
-const probePoll = 100 * time.Millisecond
+// fetchCooldown is how soon a queue that has just been looked at is looked at again
+// when a new job is announced. What makes an upload playable must not wait.
+const fetchCooldown = 5 * time.Millisecond
 
 // migrateLock is the advisory lock under which the job tables are migrated.
 const migrateLock int64 = 0x7669_7461 // "vita"
@@ -149,17 +148,51 @@ func AddWorker[T river.JobArgs](c *Client, w river.Worker[T]) { river.AddWorker(
 
 // InsertTx enqueues a job that exists exactly if tx commits.
 func (c *Client) InsertTx(ctx context.Context, tx catalog.Tx, args river.JobArgs, opts *river.InsertOpts) error {
+	return c.InsertManyTx(ctx, tx, []river.InsertManyParams{{Args: args, InsertOpts: opts}})
+}
+
+// InsertManyTx enqueues jobs that exist exactly if tx commits.
+func (c *Client) InsertManyTx(ctx context.Context, tx catalog.Tx, params []river.InsertManyParams) error {
+	if len(params) == 0 {
+		return nil
+	}
+	var results []*rivertype.JobInsertResult
 	var err error
 	if c.pg != nil {
-		_, err = c.pg.InsertTx(ctx, tx.PgxTx(), args, opts)
+		results, err = c.pg.InsertManyTx(ctx, tx.PgxTx(), params)
 	} else {
-		_, err = c.sqlite.InsertTx(ctx, tx.SQLTx(), args, opts)
+		results, err = c.sqlite.InsertManyTx(ctx, tx.SQLTx(), params)
 	}
 	if err != nil {
-		return fmt.Errorf("insert %s job: %w", args.Kind(), err)
+		return fmt.Errorf("insert %d %s jobs: %w", len(params), params[0].Args.Kind(), err)
+	}
+	if c.sqlite != nil {
+		queues := map[string]bool{}
+		for _, r := range results {
+			if _, ours := c.cfg.Queues[r.Job.Queue]; ours && !queues[r.Job.Queue] {
+				queues[r.Job.Queue] = true
+				tx.AfterCommit(func() { c.wake(context.WithoutCancel(ctx), r.Job.Queue) })
+			}
+		}
 	}
 	return nil
 }
+
+// wake has a queue of this process look for jobs at once. Postgres notifies; on
+// SQLite River looks when a job is inserted outside of a transaction, and it need
+// not be a new one: this one is left aside but once a day.
+func (c *Client) wake(ctx context.Context, queue string) {
+	opts := &river.InsertOpts{Queue: queue, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+	if _, err := c.sqlite.Insert(ctx, wakeArgs{Queue: queue}, opts); err != nil {
+		c.log.WarnContext(ctx, "queue not woken", "queue", queue, "err", err)
+	}
+}
+
+// wakeWorker does nothing.
+type wakeWorker struct{ river.WorkerDefaults[wakeArgs] }
+
+// Work does nothing.
+func (*wakeWorker) Work(context.Context, *river.Job[wakeArgs]) error { return nil }
 
 // Insert enqueues a job at once.
 func (c *Client) Insert(ctx context.Context, args river.JobArgs, opts *river.InsertOpts) error {
