@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,11 +76,12 @@ func (s *Service) next(ctx context.Context, m catalog.Media, plan *Plan) (*publi
 		}
 	}
 	var parts []*Part
-	whole, rungs, sound := true, false, !plan.hasAudio() && !plan.Instant
+	whole, rungs, sound, early := true, false, !plan.hasAudio() && !plan.Instant, true
 	for i := range plan.Parts {
 		part := &plan.Parts[i]
 		if len(done[part.Name]) < len(part.Chunks) {
 			whole = false
+			early = early && !(part.Early && len(part.Spec.Rungs) > 0)
 			continue
 		}
 		parts = append(parts, part)
@@ -92,7 +94,7 @@ func (s *Service) next(ctx context.Context, m catalog.Media, plan *Plan) (*publi
 		return nil, nil
 	case whole:
 		p.extent = catalog.ExtentWhole
-	case rungs && sound:
+	case rungs && sound && early: // who watches what grows finds it again in what follows
 		p.extent = catalog.ExtentRungs
 	case plan.Instant:
 		return nil, nil
@@ -112,10 +114,13 @@ func (s *Service) next(ctx context.Context, m catalog.Media, plan *Plan) (*publi
 	if known, err := s.isKnown(ctx, m, plan, p); known || err != nil {
 		return nil, err
 	}
-	if p.extent == catalog.ExtentWhole && plan.SourceTop {
+	if err := p.checkLength(plan); err != nil {
+		return nil, err
+	}
+	if plan.SourceTop {
 		return p, s.keepSource(ctx, m, p)
 	}
-	return p, p.checkLength(plan)
+	return p, nil
 }
 
 // collect adds what has been made of a part.
@@ -185,10 +190,12 @@ func (s *Service) isKnown(ctx context.Context, m catalog.Media, plan *Plan, p *p
 	}
 	shown := map[string]int{}
 	for _, r := range rows {
-		shown[r.Name] = r.SegmentCount
+		if r.Name != sourceName {
+			shown[r.Name] = r.SegmentCount
+		}
 	}
 	if p.extent != catalog.ExtentGrowing {
-		return len(rows) == len(p.renditions), nil
+		return len(shown) == len(p.renditions), nil // the same parts make the same
 	}
 	before, after := time.Duration(1<<62), time.Duration(1<<62)
 	for _, r := range p.renditions {
@@ -285,12 +292,19 @@ func (s *Service) record(ctx context.Context, m catalog.Media, plan *Plan, p *pu
 		set = append(set, catalog.Set{Column: "has_audio", Value: hasAudio},
 			catalog.Set{Column: "poster_key", Value: p.poster}, catalog.Set{Column: "storyboard_key", Value: p.storyboard})
 	}
+	before, err := s.db.Renditions(ctx, s.db, m.ID, m.Generation)
+	if err != nil {
+		return err
+	}
 	return s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		if err := s.db.Publish(ctx, tx, m.ID, m.Generation, n, set...); err != nil {
 			return err
 		}
-		if !plan.SourceTop { // what was encoded takes the place of the source
-			if err := s.db.RemoveRendition(ctx, tx, m.ID, m.Generation, sourceName); err != nil {
+		for _, r := range before { // such as the source, whose place was taken
+			if slices.ContainsFunc(rows, func(now catalog.Rendition) bool { return now.Name == r.Name }) {
+				continue
+			}
+			if err := s.db.RemoveRendition(ctx, tx, m.ID, m.Generation, r.Name); err != nil {
 				return err
 			}
 		}
