@@ -143,7 +143,7 @@ func (s *Service) plan(ctx context.Context, m catalog.Media) (*Plan, error) {
 func (s *Service) chunk(ctx context.Context, m catalog.Media, plan *Plan, part *Part, chunk int, number string) error {
 	started := time.Now()
 	threads := s.threads
-	if part.Early && len(part.Spec.Rungs) > 0 {
+	if part.Early && chunk == 0 {
 		threads = 0 // a viewer waits
 	}
 	job := plan.job(part, chunk, threads)

@@ -17,6 +17,13 @@ import (
 var endpoints engines.Endpoints
 
 func TestMain(m *testing.M) {
+	if raw := os.Getenv(workerVariable); raw != "" {
+		if err := beWorker(raw); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code, err := withStore(m.Run)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

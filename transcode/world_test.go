@@ -29,6 +29,8 @@ type world struct {
 	jobs    *jobs.Client
 	account string
 	temp    string
+	dsn     string // of the catalog
+	blobs   blob.Config
 	stop    func()
 }
 
@@ -45,13 +47,18 @@ func prepareWorld(t *testing.T) *world {
 	ctx, log := t.Context(), mediatest.Log(t)
 	w := &world{temp: t.TempDir()}
 	var err error
-	w.store, err = blob.Open(blob.Config{
+	w.blobs = blob.Config{
 		Endpoint: endpoints.S3Addr, Region: endpoints.S3Region, Bucket: "t" + catalog.NewID(),
 		AccessKey: endpoints.S3AccessKey, SecretKey: endpoints.S3SecretKey,
-	}, log)
+	}
+	w.store, err = blob.Open(w.blobs, log)
 	require.NoError(t, err)
 	require.NoError(t, w.store.EnsureBucket(ctx))
-	w.db, err = catalog.Open(ctx, "sqlite://"+filepath.Join(t.TempDir(), "catalog.db"), log)
+	w.dsn = "sqlite://" + filepath.Join(t.TempDir(), "catalog.db")
+	if dsn := os.Getenv("TEST_POSTGRES_DSN"); dsn != "" && strings.Contains(t.Name(), "Killed") {
+		w.dsn = dsn
+	}
+	w.db, err = catalog.Open(ctx, w.dsn, log)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.db.Close()) })
 	require.NoError(t, w.db.Migrate(ctx))

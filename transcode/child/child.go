@@ -60,7 +60,8 @@ type Job struct {
 	// takes Duration's place in the limits.
 	Span time.Duration `json:"span_ns,omitempty"`
 	// Threads is how many threads decoding, filters and each encoder may use; zero
-	// for as many as there are processors.
+	// for as many as there are processors. Who is given a number is in no hurry, and
+	// stands back for other processes.
 	Threads int `json:"threads,omitempty"`
 	// Encode is required by OpEncode.
 	Encode *EncodeSpec `json:"encode,omitempty"`

@@ -26,7 +26,13 @@ type Limits struct {
 	OutputBytes int64
 	// Descriptors bounds open files.
 	Descriptors int
+	// Nice is how far the child stands back for other processes, 0 to 19.
+	Nice int
 }
+
+// background is the Nice of encodes that nobody waits for: what makes a media
+// playable, and the servers of the same machine, come first.
+const background = 10
 
 // LimitsFor is the budget of a job: for an encode 120 s of processor time and
 // 20 s more for each second of media in it, and 2 GiB of memory, of which 1.5 GiB may
@@ -45,7 +51,12 @@ func LimitsFor(job Job) Limits {
 	if job.Span > 0 {
 		span = job.Span
 	}
+	nice := 0
+	if job.Threads > 0 {
+		nice = background
+	}
 	return Limits{
+		Nice:        nice,
 		CPU:         120*time.Second + 20*span,
 		Wall:        5*time.Minute + 30*span,
 		Memory:      2 << 30,
@@ -76,6 +87,11 @@ func (l Limits) apply(pid int) error {
 		rlimit := unix.Rlimit{Cur: limit.value, Max: limit.value}
 		if err := unix.Prlimit(pid, limit.resource, &rlimit, nil); err != nil {
 			return fmt.Errorf("limit %s of media child: %w", limit.name, err)
+		}
+	}
+	if l.Nice > 0 { // of all threads that the child has already: it leads its group
+		if err := unix.Setpriority(unix.PRIO_PGRP, pid, l.Nice); err != nil {
+			return fmt.Errorf("priority of media child: %w", err)
 		}
 	}
 	return nil
