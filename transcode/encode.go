@@ -184,6 +184,9 @@ func (s *Service) run(ctx context.Context, job child.Job, u *uploader) error {
 		return err
 	}
 	defer in.close()
+	if err := s.normalise(ctx, u, &job, in); err != nil {
+		return err
+	}
 	if err := s.runner.Run(ctx, job, in, u); err != nil {
 		return err
 	}

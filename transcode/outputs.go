@@ -26,6 +26,8 @@ type madeSegments struct {
 	First     int    `json:"first"` // number of the first segment
 	// Segments are duration, in the timescale, and size in bytes.
 	Segments [][2]int64 `json:"segments"`
+	// Iframes are the keyframes of each segment.
+	Iframes [][]child.Iframe `json:"iframes,omitempty"`
 }
 
 // output is a rendition put together from chunks: what its playlist is made of.
@@ -44,6 +46,7 @@ type segment struct {
 	duration int64 // in the rendition's timescale
 	bytes    int64
 	folder   string // object folder, with trailing slash
+	iframes  []child.Iframe
 }
 
 // join puts together what has been made of a part, up to the first chunk that is
@@ -100,7 +103,11 @@ func (o *output) add(s *madeSegments, folder string) error {
 		return fmt.Errorf("segment %d follows %d segments", s.First, len(o.segments))
 	}
 	for i, d := range s.Segments {
-		o.segments = append(o.segments, segment{n: s.First + i, duration: d[0], bytes: d[1], folder: folder})
+		made := segment{n: s.First + i, duration: d[0], bytes: d[1], folder: folder}
+		if i < len(s.Iframes) {
+			made.iframes = s.Iframes[i]
+		}
+		o.segments = append(o.segments, made)
 	}
 	return nil
 }

@@ -94,6 +94,7 @@ func multivariant(renditions []catalog.Rendition, texts []*m3u8.Alternative, uri
 		addTexts(&params, texts)
 		p.Append(uri(v), nil, params)
 	}
+	addIframes(p, videos, uri)
 	return encode(p)
 }
 

@@ -135,6 +135,9 @@ func (s *Service) probed(ctx context.Context, m *catalog.Media, plan *Plan, inst
 		if err := s.db.PutPlan(ctx, tx, m.ID, m.Generation, raw); err != nil {
 			return err
 		}
+		if err := s.insertPreview(ctx, tx, *m, found); err != nil {
+			return err
+		}
 		return s.insertEncodes(ctx, tx, *m, plan, done)
 	})
 	if err != nil {

@@ -250,14 +250,17 @@ func (s *Service) record(ctx context.Context, m catalog.Media, plan *Plan, p *pu
 		hasAudio = hasAudio || r.row.Kind == catalog.RenditionAudio
 		if r.output != nil {
 			r.row.OutputPrefix = folder + r.row.Name + "/"
-			playlist, err := mediaPlaylist(r.output, plan.TargetSeconds, !growing, func(folder string) string {
-				return "../../../" + strings.TrimPrefix(folder, blob.GenerationPrefix(m.AccountID, m.ID, m.Generation))
-			})
+			playlist, err := mediaPlaylist(r.output, plan.TargetSeconds, !growing, func(folder string) string { return fromPlaylist(m, folder) })
 			if err != nil {
 				return err
 			}
 			if err := s.store.PutBytes(ctx, playlistKey(r.row.OutputPrefix), playlist, typePlaylist); err != nil {
 				return err
+			}
+			if !growing {
+				if err := s.putIframes(ctx, m, r); err != nil {
+					return err
+				}
 			}
 		}
 		rows = append(rows, r.row)
@@ -290,7 +293,7 @@ func (s *Service) record(ctx context.Context, m catalog.Media, plan *Plan, p *pu
 	}
 	if p.extra != nil {
 		set = append(set, catalog.Set{Column: "has_audio", Value: hasAudio},
-			catalog.Set{Column: "poster_key", Value: p.poster}, catalog.Set{Column: "storyboard_key", Value: p.storyboard})
+			posterSet(p.poster), catalog.Set{Column: "storyboard_key", Value: p.storyboard})
 	}
 	before, err := s.db.Renditions(ctx, s.db, m.ID, m.Generation)
 	if err != nil {
@@ -317,6 +320,11 @@ func (s *Service) record(ctx context.Context, m catalog.Media, plan *Plan, p *pu
 	})
 }
 
+// fromPlaylist names an object folder from a media playlist in its publication's.
+func fromPlaylist(m catalog.Media, folder string) string {
+	return "../../../" + strings.TrimPrefix(folder, blob.GenerationPrefix(m.AccountID, m.ID, m.Generation))
+}
+
 // show brings the pointer, then the media's state, to what the catalog says is
 // published. A worker that was away may write an old pointer over a newer one: it
 // looks again afterwards, and mends that.
@@ -330,7 +338,7 @@ func (s *Service) show(ctx context.Context, id string, generation int) error {
 		if m.Extent == catalog.ExtentWhole {
 			state = catalog.StateReady
 		}
-		if err := s.writePublication(ctx, *m, state); err != nil {
+		if err := s.writePublication(ctx, *m, state, false); err != nil {
 			return err
 		}
 		now, err := s.wanted(ctx, id, generation)
@@ -385,8 +393,9 @@ func (s *Service) showName(ctx context.Context, m catalog.Media) error {
 	return s.store.WritePointer(ctx, p)
 }
 
-// writePublication points viewers to a media's newest publication.
-func (s *Service) writePublication(ctx context.Context, m catalog.Media, state catalog.MediaState) error {
+// writePublication points viewers to a media's newest publication; when they know
+// it already, only if what goes with it is to be shown anew.
+func (s *Service) writePublication(ctx context.Context, m catalog.Media, state catalog.MediaState, anew bool) error {
 	relative := func(key string) string {
 		if key == "" {
 			return ""
@@ -399,7 +408,7 @@ func (s *Service) writePublication(ctx context.Context, m catalog.Media, state c
 		return err
 	case err == nil && (current.Generation > m.Generation || current.Generation == m.Generation && current.Publication > m.Publication):
 		return nil // never back to an older publication
-	case err == nil && current.Generation == m.Generation && current.Publication == m.Publication && current.State == string(state):
+	case err == nil && !anew && current.Generation == m.Generation && current.Publication == m.Publication && current.State == string(state):
 		return nil
 	}
 	pointer := blob.Pointer{

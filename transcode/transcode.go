@@ -73,6 +73,9 @@ type Config struct {
 	// encodes at once need less of the processors than one with several threads. What
 	// makes a media playable uses all there are.
 	Threads int
+	// KeepLoudness leaves sound as loud as it is. Otherwise each audio track is
+	// brought to -16 LUFS (EBU R 128), its peaks limited.
+	KeepLoudness bool
 }
 
 // Service works probe and encode jobs.
@@ -85,6 +88,7 @@ type Service struct {
 
 	insecure bool // Config.InsecureMedia
 	threads  int
+	loudness bool // whether it is brought to the same
 }
 
 // New makes a Service and registers its workers with client, which must not run
@@ -98,9 +102,15 @@ func New(cfg Config, db *catalog.DB, store *blob.Store, client *jobs.Client, log
 	if err != nil {
 		return nil, fmt.Errorf("transcode: %w", err)
 	}
-	s := &Service{db: db, store: store, jobs: client, runner: runner, log: log, insecure: cfg.InsecureMedia, threads: max(1, cfg.Threads)}
+	s := &Service{
+		db: db, store: store, jobs: client, runner: runner, log: log,
+		insecure: cfg.InsecureMedia, threads: max(1, cfg.Threads), loudness: !cfg.KeepLoudness,
+	}
 	jobs.AddWorker(client, &probeWorker{service: s})
 	jobs.AddWorker(client, &encodeWorker{service: s})
+	jobs.AddWorker(client, &presentWorker{service: s})
+	jobs.AddWorker(client, &posterWorker{service: s})
+	jobs.AddWorker(client, &previewWorker{service: s})
 	return s, nil
 }
 

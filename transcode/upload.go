@@ -65,6 +65,7 @@ func (u *uploader) Handle(ctx context.Context, e child.Event, file *os.File) err
 			r.First = e.Segment.N
 		}
 		r.Segments = append(r.Segments, [2]int64{e.Segment.Duration, e.Segment.Bytes})
+		r.Iframes = append(r.Iframes, e.Segment.Iframes)
 		if err := u.put(ctx, e.Segment.File, file); err != nil {
 			return err
 		}

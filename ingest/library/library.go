@@ -99,6 +99,7 @@ func (s *Service) Register(api huma.API) {
 		DefaultStatus: http.StatusNoContent, Summary: "Delete a media and everything made of it"}, s.deleteMedia)
 	httpx.Register(api, huma.Operation{OperationID: "retry-media", Method: http.MethodPost, Path: "/v1/media/{id}/retries", Tags: tags,
 		DefaultStatus: http.StatusAccepted, Summary: "Try a failed media again"}, s.retryMedia)
+	s.registerTracks(api)
 	httpx.Register(api, eventsOperation(), s.events)
 }
 

@@ -175,6 +175,8 @@ func TestForeignAndUnknownMediaLookAlike(t *testing.T) {
 	type problem struct{ Type, Title, Detail string }
 	for _, op := range []struct{ method, path, body string }{
 		{"GET", "", ""}, {"PATCH", "", `{"name":"taken"}`}, {"DELETE", "", ""}, {"POST", "/retries", ""},
+		{"GET", "/captions", ""}, {"GET", "/captions/de", ""}, {"PUT", "/captions/de", srt}, {"DELETE", "/captions/de", ""},
+		{"GET", "/chapters", ""}, {"PUT", "/chapters", `{"items":[]}`}, {"PUT", "/poster", `{"time_seconds":1}`}, {"PUT", "/poster/picture", "\xff\xd8\xff"},
 	} {
 		require.Equal(t, http.StatusUnauthorized, s.call(t, "", op.method, "/v1/media/"+m.ID+op.path, op.body, nil))
 		var foreign, unknown problem

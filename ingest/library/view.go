@@ -30,6 +30,7 @@ type Media struct {
 	Renditions                 []Rendition `json:"renditions" nullable:"false" doc:"What is finished of the ladder: video, smallest first, then audio."`
 	PosterURL                  string      `json:"poster_url" doc:"Empty until it plays."`
 	StoryboardURL              string      `json:"storyboard_url" doc:"WebVTT thumbnails; empty until there are some."`
+	PreviewURL                 string      `json:"preview_url" doc:"A few silent seconds, MP4; empty until there is one."`
 	WatchURL                   string      `json:"watch_url"`
 	EmbedURL                   string      `json:"embed_url"`
 	HLSURL                     string      `json:"hls_url"`
@@ -126,7 +127,7 @@ func (s *Service) view(m catalog.Media, rows []catalog.Rendition) Media {
 			}
 			return base + "/hls/" + m.ID + "/" + blob.Relative(m.AccountID, m.ID, key)
 		}
-		v.PosterURL, v.StoryboardURL = object(m.PosterKey), object(m.StoryboardKey)
+		v.PosterURL, v.StoryboardURL, v.PreviewURL = object(m.PosterKey), object(m.StoryboardKey), object(m.PreviewKey)
 	}
 	v.EmbedCode = embedCode(m, base)
 	v.IframeCode = iframeCode(m, v.EmbedURL)

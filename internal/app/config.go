@@ -62,6 +62,7 @@ type Config struct {
 	MediaBinary      string // vitascope-media; empty: beside this program, then PATH
 	TranscodeWorkers int    // encodes at once in this process; default: one a processor, and one a GiB of memory at most
 	TranscodeThreads int    // threads of each encode, 1 to 64
+	KeepLoudness     bool   // leave sound as loud as it is; otherwise it is brought to -16 LUFS
 
 	InsecureEngines bool // start the embedded ClickHouse even where the kernel has no Landlock
 	InsecureMedia   bool // decode media even where a layer of its sandbox is missing, see doctor
@@ -134,6 +135,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.MediaBinary, "media-binary", c.MediaBinary, "vitascope-media (default: beside this program, then PATH)")
 	fs.IntVar(&c.TranscodeWorkers, "transcode-workers", c.TranscodeWorkers, "encodes at once in this process")
 	fs.IntVar(&c.TranscodeThreads, "transcode-threads", c.TranscodeThreads, "threads of each encode; several encodes with one thread are more efficient than one with several")
+	fs.BoolVar(&c.KeepLoudness, "keep-loudness", c.KeepLoudness, "leave sound as loud as it is (default: each video is brought to -16 LUFS, EBU R 128)")
 	fs.BoolVar(&c.InsecureEngines, "insecure-engines", c.InsecureEngines, "start the embedded ClickHouse even where the kernel has no Landlock")
 	fs.BoolVar(&c.InsecureMedia, "insecure-media", c.InsecureMedia, "decode media even where the kernel lacks a layer of its sandbox (namespaces, Landlock, seccomp)")
 	fs.StringVar(&c.MetricsListen, "metrics-listen", c.MetricsListen, "address of Prometheus metrics at /metrics, host:port (default: not served)")

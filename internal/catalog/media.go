@@ -148,6 +148,12 @@ type Set struct {
 	Value  any
 }
 
+// Unless is a value for Set: that of the column kept where the boolean column flag
+// is set, else value.
+func Unless(flag, kept string, value any) any {
+	return bun.SafeQuery("CASE WHEN ? THEN ? ELSE ? END", bun.Ident(flag), bun.Ident(kept), value)
+}
+
 // Transition moves generation's media from one of the states in from to state to
 // and sets the given columns, or returns ErrConflict when it is in another state,
 // on another generation or deleted. Whoever gets nil has done the step; everyone
@@ -178,6 +184,18 @@ func (db *DB) Publish(ctx context.Context, idb bun.IDB, id string, generation, p
 		up = up.Set("? = ?", bun.Ident(s.Column), s.Value)
 	}
 	return affectedOne(up.Exec(ctx))(fmt.Sprintf("publish %d of media %s", publication, id))
+}
+
+// Republish is Publish for a change of what is published already: it records
+// publication as the one after the newest, of a media that plays.
+func (db *DB) Republish(ctx context.Context, idb bun.IDB, id string, generation, publication int, set ...Set) error {
+	up := idb.NewUpdate().Model((*Media)(nil)).Set("publication = ?", publication).
+		Where("id = ? AND generation = ? AND publication = ? AND deleted_at IS NULL", id, generation, publication-1).
+		Where("state IN (?)", bun.In([]MediaState{StatePlayable, StateReady}))
+	for _, s := range set {
+		up = up.Set("? = ?", bun.Ident(s.Column), s.Value)
+	}
+	return affectedOne(up.Exec(ctx))(fmt.Sprintf("publish %d of media %s again", publication, id))
 }
 
 // FailMedia moves a media that is not ready to failed, with a stable code, a
@@ -239,6 +257,18 @@ func (db *DB) CountMedia(ctx context.Context, account string) (int64, error) {
 		return 0, fmt.Errorf("count media of account %s: %w", account, err)
 	}
 	return n, nil
+}
+
+// SetMedia sets columns of a media, none too, and tells the live feed; or returns
+// ErrConflict when it is gone or on another generation.
+func (db *DB) SetMedia(ctx context.Context, idb bun.IDB, id string, generation int, set ...Set) error {
+	now := time.Now().UTC()
+	up := idb.NewUpdate().Model((*Media)(nil)).Set("updated_at = ?", now).Set("changed_ms = ?", now.UnixMilli()).
+		Where("id = ? AND generation = ? AND deleted_at IS NULL", id, generation)
+	for _, s := range set {
+		up = up.Set("? = ?", bun.Ident(s.Column), s.Value)
+	}
+	return affectedOne(up.Exec(ctx))("change media " + id)
 }
 
 func (db *DB) touch(ctx context.Context, id string, generation int, set Set) error {

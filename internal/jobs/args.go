@@ -45,3 +45,37 @@ type wakeArgs struct {
 
 // Kind names the job.
 func (wakeArgs) Kind() string { return "wake" }
+
+// PresentArgs asks for what viewers are shown of a media to be brought up to the
+// catalog: captions, chapters, poster and preview. Who changes these inserts it
+// in the same transaction.
+type PresentArgs struct {
+	MediaID    string `json:"media_id"`
+	Generation int    `json:"generation"`
+}
+
+// Kind names the job.
+func (PresentArgs) Kind() string { return "present" }
+
+// InsertOpts sends the job where nothing long is before it.
+func (PresentArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueProbe, MaxAttempts: 10}
+}
+
+// PosterArgs asks for a poster: the frame at a moment of the media or, when
+// Uploaded, the picture that lies under blob.PosterUploadKey.
+type PosterArgs struct {
+	MediaID    string `json:"media_id"`
+	Generation int    `json:"generation"`
+	PosterID   string `json:"poster_id"` // names its objects
+	AtMS       int64  `json:"at_ms"`
+	Uploaded   bool   `json:"uploaded"`
+}
+
+// Kind names the job.
+func (PosterArgs) Kind() string { return "poster" }
+
+// InsertOpts sends the job to the encoders, before their other work.
+func (PosterArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueTranscode, MaxAttempts: 4, Priority: 1}
+}

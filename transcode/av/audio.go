@@ -66,10 +66,7 @@ func newAudioTrack(e *encoding, spec child.AudioSpec) (*audioTrack, error) {
 }
 
 func (a *audioTrack) open() (err error) {
-	a.chunk, err = newGraph("a", fmt.Sprintf("[in]asetnsamples=n=%d:p=0[out]", aacFrame), astiav.FilterArgs{
-		"sample_rate": strconv.Itoa(sampleRate), "sample_fmt": "fltp", "channel_layout": audioChannel,
-		"time_base": fmt.Sprintf("1/%d", sampleRate),
-	}, []string{"out"})
+	a.chunk, err = newGraph("a", fmt.Sprintf("[in]asetnsamples=n=%d:p=0[out]", aacFrame), stereo(), []string{"out"})
 	if err != nil {
 		return err
 	}
@@ -122,14 +119,9 @@ func (a *audioTrack) decoded(f *astiav.Frame) error {
 	if f.SampleRate() <= 0 || f.NbSamples() <= 0 {
 		return nil
 	}
-	layout := f.ChannelLayout()
-	if name := layout.String(); !layout.Valid() || strings.HasSuffix(name, " channels") {
-		plain, ok := plainLayouts[layout.NbChannels()]
-		if !ok {
-			return child.Refuse(child.UnsupportedCodec, "%d channels without a layout", layout.NbChannels())
-		}
-		layout = plain
-		f.SetChannelLayout(layout)
+	layout, err := layoutOf(f)
+	if err != nil {
+		return err
 	}
 	pts := infoOf(f).pts
 	switch {
@@ -145,7 +137,7 @@ func (a *audioTrack) decoded(f *astiav.Frame) error {
 	}
 	a.lastPTS = pts + astiav.RescaleQ(int64(f.NbSamples()), astiav.NewRational(1, f.SampleRate()), base)
 	f.SetPts(pts)
-	shape := fmt.Sprintf("%d %s %s", f.SampleRate(), f.SampleFormat().Name(), layout)
+	shape := shapeOfSound(f, layout)
 	if shape != a.shape {
 		if err := a.reshape(f, layout, base); err != nil {
 			return err
@@ -154,6 +146,35 @@ func (a *audioTrack) decoded(f *astiav.Frame) error {
 	}
 	return a.convert.push(f, a.converted)
 }
+
+// layoutOf is a frame's channel layout, set in it where it had none.
+func layoutOf(f *astiav.Frame) (astiav.ChannelLayout, error) {
+	layout := f.ChannelLayout()
+	if name := layout.String(); !layout.Valid() || strings.HasSuffix(name, " channels") {
+		plain, ok := plainLayouts[layout.NbChannels()]
+		if !ok {
+			return layout, child.Refuse(child.UnsupportedCodec, "%d channels without a layout", layout.NbChannels())
+		}
+		layout = plain
+		f.SetChannelLayout(layout)
+	}
+	return layout, nil
+}
+
+func shapeOfSound(f *astiav.Frame, layout astiav.ChannelLayout) string {
+	return fmt.Sprintf("%d %s %s", f.SampleRate(), f.SampleFormat().Name(), layout)
+}
+
+// soundSource describes decoded frames to a filter graph.
+func soundSource(f *astiav.Frame, layout astiav.ChannelLayout, base astiav.Rational) astiav.FilterArgs {
+	return astiav.FilterArgs{
+		"sample_rate": strconv.Itoa(f.SampleRate()), "sample_fmt": f.SampleFormat().Name(),
+		"channel_layout": layout.String(), "time_base": base.String(),
+	}
+}
+
+// toStereo mixes any layout down.
+const toStereo = "aformat=sample_fmts=fltp:sample_rates=48000:channel_layouts=" + audioChannel
 
 // plainLayouts are what a bare number of channels is taken to mean.
 var plainLayouts = map[int]astiav.ChannelLayout{
@@ -174,14 +195,24 @@ func (a *audioTrack) reshape(f *astiav.Frame, layout astiav.ChannelLayout, base 
 		a.convert = nil
 		first = ""
 	}
-	text := fmt.Sprintf("[in]aresample=%d:async=1:min_hard_comp=0.025%s,aformat=sample_fmts=fltp:sample_rates=%d:channel_layouts=%s[out]",
-		sampleRate, first, sampleRate, audioChannel)
+	text := fmt.Sprintf("[in]aresample=%d:async=1:min_hard_comp=0.025%s,%s[out]", sampleRate, first, chain(toStereo, a.loudness()))
 	var err error
-	a.convert, err = newGraph("a", text, astiav.FilterArgs{
-		"sample_rate": strconv.Itoa(f.SampleRate()), "sample_fmt": f.SampleFormat().Name(),
-		"channel_layout": layout.String(), "time_base": base.String(),
-	}, []string{"out"})
+	a.convert, err = newGraph("a", text, soundSource(f, layout, base), []string{"out"})
 	return err
+}
+
+// loudness is the filter that brings the track to the loudness asked for. The
+// limiter works on samples: between them sound may be louder by some 1 dB, for
+// which its ceiling of -1.5 dB of full scale leaves room.
+func (a *audioTrack) loudness() string {
+	if a.spec.GainDB == 0 {
+		return ""
+	}
+	gain := fmt.Sprintf("volume=%.2fdB:precision=float", a.spec.GainDB)
+	if !a.spec.Limit {
+		return gain
+	}
+	return chain(gain, "alimiter=limit=0.841:level=false:attack=5:release=80:latency=true", toStereo)
 }
 
 func (a *audioTrack) converted(_ int, f *astiav.Frame) error { return a.chunk.push(f, a.encode) }

@@ -74,6 +74,12 @@ func Run(ctx context.Context, s *child.Session) error {
 		err = probe(ctx, s)
 	case child.OpEncode:
 		err = encode(ctx, s)
+	case child.OpClip:
+		err = clip(ctx, s)
+	case child.OpPicture:
+		err = stillPoster(s)
+	case child.OpMeasure:
+		err = measure(ctx, s)
 	default:
 		return fmt.Errorf("unknown operation %q", job.Op)
 	}

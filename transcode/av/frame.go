@@ -3,6 +3,8 @@ package av
 /*
 #cgo pkg-config: libavutil
 #include <math.h>
+#include <stdlib.h>
+#include <libavutil/dict.h>
 #include <libavutil/frame.h>
 #include <libavutil/pixdesc.h>
 
@@ -41,11 +43,17 @@ static float vs_peak(const void *p) {
 	}
 	return peak;
 }
+// vs_metadata is a value that a filter wrote into a frame, or null.
+static const char *vs_metadata(const void *p, const char *key) {
+	const AVDictionaryEntry *e = av_dict_get(((const AVFrame *)p)->metadata, key, NULL, 0);
+	return e ? e->value : NULL;
+}
 */
 import "C"
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/asticode/go-astiav"
 )
@@ -88,3 +96,10 @@ func infoOf(f *astiav.Frame) frameInfo {
 
 // peakOf is the largest magnitude in an audio frame of planar floats.
 func peakOf(f *astiav.Frame) float32 { return float32(C.vs_peak(f.UnsafePointer())) }
+
+// frameMetadata is what a filter wrote into a frame under key, empty for nothing.
+func frameMetadata(f *astiav.Frame, key string) string {
+	name := C.CString(key)
+	defer C.free(unsafe.Pointer(name))
+	return C.GoString(C.vs_metadata(f.UnsafePointer(), name))
+}

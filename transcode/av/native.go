@@ -9,6 +9,9 @@ static int vs_reorder(const void *p) { return ((const AVCodecContext *)p)->has_b
 static int vs_disposition(const void *p) { return ((const AVStream *)p)->disposition; }
 static unsigned vs_chapters(const void *p) { return ((const AVFormatContext *)p)->nb_chapters; }
 
+// vs_discard has the demuxer leave a stream out.
+static void vs_discard(void *p) { ((AVStream *)p)->discard = AVDISCARD_ALL; }
+
 // vs_chapter gives start in microseconds and title, which may be null.
 static const char *vs_chapter(const void *p, unsigned n, int64_t *start) {
 	const AVChapter *c = ((const AVFormatContext *)p)->chapters[n];
@@ -20,6 +23,7 @@ static const char *vs_chapter(const void *p, unsigned n, int64_t *start) {
 import "C"
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -76,4 +80,13 @@ func chaptersOf(f *astiav.FormatContext, most int) []chapter {
 		})
 	}
 	return found
+}
+
+// only has the demuxer leave out all other streams.
+func (in *input) only(kept []*astiav.Stream) {
+	for _, s := range in.format.Streams() {
+		if !slices.ContainsFunc(kept, func(k *astiav.Stream) bool { return k.Index() == s.Index() }) {
+			C.vs_discard(native(s))
+		}
+	}
 }

@@ -14,12 +14,14 @@ import (
 	"github.com/vitascope/vitascope/transcode/child"
 )
 
-// packager writes one rendition as CMAF: an init segment and media segments of
-// one fragment each, with absolute decode times.
+// packager writes one rendition as CMAF: an init segment and media segments with
+// absolute decode times. Each keyframe starts a fragment, so that a player can
+// fetch it alone when seeking.
 type packager struct {
 	session   *child.Session
 	rendition string
 	timescale int64
+	video     bool
 	next      int   // segment
 	hidden    int64 // media time at which the presentation starts
 	unheard   int64 // of the next segment: priming
@@ -55,6 +57,7 @@ func (p *packager) initAVC(extradata []byte, hidden int64) error {
 	}
 	// Profile, constraints and level, as RFC 6381 wants them, are the bytes
 	// after the header of the sequence parameter set.
+	p.video = true
 	return p.init(segment, hidden, fmt.Sprintf("avc1.%02X%02X%02X", sets[0][1], sets[0][2], sets[0][3]))
 }
 
@@ -129,30 +132,53 @@ func (p *packager) cut() error {
 	if len(p.samples) == 0 {
 		return nil
 	}
-	fragment, err := mp4.CreateFragment(uint32(p.next+1), trackID)
-	if err != nil {
-		return fmt.Errorf("package %s: %w", p.rendition, err)
-	}
-	duration := int64(0)
-	for _, s := range p.samples {
-		fragment.AddFullSample(s)
-		duration += int64(s.Dur)
-	}
 	segment := mp4.NewMediaSegmentWithStyp(mp4.NewStyp("msdh", 0, []string{"msdh", "msix", "cmfs", "cmff"}))
 	segment.EncOptimize = mp4.OptimizeTrun
-	segment.AddFragment(fragment)
+	duration := int64(0)
+	var iframes []child.Iframe
+	for i, s := range p.samples {
+		if i == 0 || p.video && s.IsSync() {
+			fragment, err := mp4.CreateFragment(uint32(p.next*maxFragments+len(segment.Fragments)+1), trackID)
+			if err != nil {
+				return fmt.Errorf("package %s: %w", p.rendition, err)
+			}
+			segment.AddFragment(fragment)
+			iframes = append(iframes, child.Iframe{At: duration, Bytes: int64(s.Size)})
+		}
+		segment.LastFragment().AddFullSample(s)
+		duration += int64(s.Dur)
+	}
 	name := child.SegmentFile(p.rendition, p.next)
 	size, err := write(name, segment.Encode)
 	if err != nil {
 		return err
 	}
-	duration -= p.unheard
+	if duration -= p.unheard; p.video {
+		locate(iframes, segment)
+	} else {
+		iframes = nil
+	}
 	n := p.next
 	p.next++
 	p.samples, p.unheard = p.samples[:0], 0
 	return p.session.Emit(child.Event{Segment: &child.Segment{
-		Rendition: p.rendition, N: n, Duration: duration, Bytes: size, File: name,
+		Rendition: p.rendition, N: n, Duration: duration, Bytes: size, File: name, Iframes: iframes,
 	}})
+}
+
+// maxFragments is more than a segment has keyframes: sequence numbers of fragments
+// rise from segment to segment.
+const maxFragments = 64
+
+// locate completes the places of the first samples of an encoded segment's
+// fragments: from the fragment's first byte to the sample's last.
+func locate(iframes []child.Iframe, segment *mp4.MediaSegment) {
+	offset := int64(segment.Styp.Size())
+	for i, f := range segment.Fragments {
+		iframes[i].Offset = offset
+		iframes[i].Bytes += int64(f.Moof.Size()) + int64(f.Mdat.HeaderSize())
+		offset += int64(f.Size())
+	}
 }
 
 // write makes a file in the job folder and returns its size.

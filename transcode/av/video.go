@@ -80,7 +80,9 @@ func (v *videoTrack) begin(seeked bool) error {
 
 // sparse tells that only keyframes are decoded: enough for images, at a small part
 // of the cost.
-func (v *videoTrack) sparse() bool { return len(v.e.spec.Rungs) == 0 }
+func (v *videoTrack) sparse() bool {
+	return len(v.e.spec.Rungs) == 0 && v.e.session.Job().Op != child.OpClip
+}
 
 // end lets go of what begin made.
 func (v *videoTrack) end() {

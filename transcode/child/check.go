@@ -11,6 +11,7 @@ type checker struct {
 	op         string
 	renditions map[string]*renditionCheck
 	texts      map[string]bool // not yet announced
+	tracks     int             // to be measured
 	over       bool
 }
 
@@ -21,6 +22,9 @@ type renditionCheck struct {
 
 func newChecker(job Job) *checker {
 	c := &checker{op: job.Op, renditions: map[string]*renditionCheck{}, texts: map[string]bool{}}
+	if job.Measure != nil {
+		c.tracks = job.Measure.Tracks
+	}
 	if job.Encode != nil {
 		for _, r := range job.Encode.Rungs {
 			c.renditions[r.Name] = &renditionCheck{next: job.Encode.FromSegment, to: job.Encode.ToSegment}
@@ -41,7 +45,7 @@ func (c *checker) event(e Event) error {
 		return fmt.Errorf("%w: event after the end", ErrProtocol)
 	}
 	set := 0
-	for _, is := range []bool{e.Probe != nil, e.Init != nil, e.Segment != nil, e.Image != nil, e.Text != nil, e.Progress != nil, e.Done != nil, e.Failed != nil, e.SelfTest != nil} {
+	for _, is := range []bool{e.Probe != nil, e.Init != nil, e.Segment != nil, e.Image != nil, e.Text != nil, e.Loudness != nil, e.Progress != nil, e.Done != nil, e.Failed != nil, e.SelfTest != nil} {
 		if is {
 			set++
 		}
@@ -64,6 +68,8 @@ func (c *checker) event(e Event) error {
 		return c.segment(e.Segment)
 	case e.Image != nil && (e.Image.Kind != ImagePoster && e.Image.Kind != ImageStoryboard || e.Image.File != e.Image.Kind+".jpg"):
 		return fmt.Errorf("%w: image %q", ErrProtocol, clip(e.Image.File))
+	case e.Loudness != nil:
+		return c.loudness(e.Loudness)
 	case e.Text != nil:
 		return c.text(e.Text)
 	case e.Progress != nil && !(e.Progress.Fraction >= 0 && e.Progress.Fraction <= 1):
@@ -86,7 +92,21 @@ func (c *checker) segment(s *Segment) error {
 	if r == nil || !r.init || s.N != r.next || r.to > 0 && s.N >= r.to || s.Duration <= 0 || s.File != SegmentFile(s.Rendition, s.N) {
 		return fmt.Errorf("%w: segment %d, %q of %q", ErrProtocol, s.N, clip(s.File), clip(s.Rendition))
 	}
+	last := Iframe{At: -1}
+	for _, f := range s.Iframes {
+		if f.At <= last.At || f.At >= s.Duration || f.Offset < last.Offset+last.Bytes || f.Bytes <= 0 || f.Bytes > s.Bytes-f.Offset {
+			return fmt.Errorf("%w: I-frame at %d of segment %d of %q", ErrProtocol, f.At, s.N, clip(s.Rendition))
+		}
+		last = f
+	}
 	r.next++
+	return nil
+}
+
+func (c *checker) loudness(l *Loudness) error {
+	if l.Track < 0 || l.Track >= c.tracks || !(l.LUFS >= -100 && l.LUFS <= 100) || !(l.PeakDB >= -200 && l.PeakDB <= 200) {
+		return fmt.Errorf("%w: loudness of track %d", ErrProtocol, l.Track)
+	}
 	return nil
 }
 

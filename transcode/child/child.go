@@ -43,8 +43,15 @@ import (
 
 // Operations a [Job] can name.
 const (
-	OpProbe    = "probe"
-	OpEncode   = "encode"
+	OpProbe  = "probe"
+	OpEncode = "encode"
+	// OpClip makes what Encode says from a moment on, up to its ToSegment and without
+	// sound, on a timeline that starts there: a preview, or a poster.
+	OpClip = "clip"
+	// OpPicture makes a poster of an input that is a picture.
+	OpPicture = "picture"
+	// OpMeasure measures the loudness of audio tracks.
+	OpMeasure  = "measure"
 	OpSelfTest = "self_test"
 )
 
@@ -63,8 +70,11 @@ type Job struct {
 	// for as many as there are processors. Who is given a number is in no hurry, and
 	// stands back for other processes.
 	Threads int `json:"threads,omitempty"`
-	// Encode is required by OpEncode.
+	// Encode is required by OpEncode and OpClip. Clip is required by OpClip alone.
 	Encode *EncodeSpec `json:"encode,omitempty"`
+	Clip   *ClipSpec   `json:"clip,omitempty"`
+	// Measure is required by OpMeasure.
+	Measure *MeasureSpec `json:"measure,omitempty"`
 	// SelfTest is required by OpSelfTest.
 	SelfTest *SelfTestSpec `json:"self_test,omitempty"`
 }
@@ -241,6 +251,31 @@ type AudioSpec struct {
 	// Track is the number of the source's track in ProbeResult.Audio.
 	Track      int `json:"track,omitempty"`
 	BitrateBPS int `json:"bitrate_bps"`
+	// GainDB makes the track louder or softer. With Limit its peaks are kept below
+	// -1.5 dB of full scale.
+	GainDB float64 `json:"gain_db,omitempty"`
+	Limit  bool    `json:"limit,omitempty"`
+}
+
+// ClipSpec is where a clip starts in the presentation.
+type ClipSpec struct {
+	From time.Duration `json:"from_ns"`
+}
+
+// MeasureSpec says how much of each audio track is measured: all of it, or as much
+// as Most in windows spread evenly over it.
+type MeasureSpec struct {
+	Tracks int           `json:"tracks"`
+	Most   time.Duration `json:"most_ns"`
+}
+
+// Loudness is what was measured of an audio track, brought to stereo.
+type Loudness struct {
+	Track int `json:"track"`
+	// LUFS is the integrated loudness (EBU R 128), -70 for silence.
+	LUFS float64 `json:"lufs"`
+	// PeakDB is the largest sample, in dB of full scale.
+	PeakDB float64 `json:"peak_db"`
 }
 
 // TextSpec is one subtitle track.
@@ -266,6 +301,7 @@ type Event struct {
 	Segment  *Segment     `json:"segment,omitempty"`
 	Image    *Image       `json:"image,omitempty"`
 	Text     *Text        `json:"text,omitempty"`
+	Loudness *Loudness    `json:"loudness,omitempty"`
 	Progress *Progress    `json:"progress,omitempty"`
 	Done     *Done        `json:"done,omitempty"`
 	Failed   *Failed      `json:"failed,omitempty"`
@@ -298,6 +334,18 @@ type Segment struct {
 	Duration int64  `json:"duration"`
 	Bytes    int64  `json:"bytes"`
 	File     string `json:"file"`
+	// Iframes are the segment's pictures that decode alone, in order; none of a
+	// rendition of sound.
+	Iframes []Iframe `json:"iframes,omitempty"`
+}
+
+// Iframe is where a picture that decodes alone lies in its segment: the bytes from
+// Offset on, Bytes of them, are a fragment's header with this picture alone.
+type Iframe struct {
+	// At is when it is shown, after the segment's start, in the rendition's timescale.
+	At     int64 `json:"at"`
+	Offset int64 `json:"offset"`
+	Bytes  int64 `json:"bytes"`
 }
 
 // Kinds of [Image].

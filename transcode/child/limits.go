@@ -41,7 +41,14 @@ const background = 10
 // storage, as it may have to read the whole of a file without a duration in its
 // header.
 func LimitsFor(job Job) Limits {
-	if job.Op != OpEncode {
+	switch job.Op {
+	case OpPicture: // 36 megapixels, decoded and scaled
+		return Limits{
+			CPU: time.Minute, Wall: 3 * time.Minute,
+			Memory: 1 << 30, Resident: 1 << 30, FileBytes: 16 << 20, OutputBytes: 16 << 20, Descriptors: 32,
+		}
+	case OpEncode, OpClip, OpMeasure:
+	default:
 		return Limits{
 			CPU: 20 * time.Second, Wall: time.Minute,
 			Memory: 512 << 20, Resident: 512 << 20, FileBytes: 1 << 20, OutputBytes: 0, Descriptors: 32,
