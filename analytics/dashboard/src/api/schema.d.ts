@@ -95,6 +95,94 @@ export interface paths {
         patch: operations["rename-media"];
         trace?: never;
     };
+    "/v1/media/{id}/captions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A media's caption tracks */
+        get: operations["list-captions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/media/{id}/captions/{language}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A caption track, as WebVTT */
+        get: operations["get-captions"];
+        /** Upload captions in a language, SubRip or WebVTT */
+        put: operations["put-captions"];
+        post?: never;
+        /** Remove captions in a language */
+        delete: operations["delete-captions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/media/{id}/chapters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A media's chapters */
+        get: operations["get-chapters"];
+        /** Replace a media's chapters */
+        put: operations["put-chapters"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/media/{id}/poster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Make the frame at a moment the poster */
+        put: operations["choose-poster"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/media/{id}/poster/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Upload a picture as the poster */
+        put: operations["upload-poster"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/media/{id}/retries": {
         parameters: {
             query?: never;
@@ -582,6 +670,64 @@ export interface components {
             /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
+        Captions: {
+            /** Format: int64 */
+            cues: number;
+            /** @description Shown unless the viewer chooses otherwise. */
+            default: boolean;
+            /**
+             * @description captions tell of sounds too, for those who do not hear them.
+             * @enum {string}
+             */
+            kind: "captions" | "subtitles";
+            /**
+             * @description As a player's menu shows it.
+             * @example Deutsch
+             */
+            label: string;
+            /**
+             * @description BCP 47.
+             * @example de
+             */
+            language: string;
+            /**
+             * @description Whether it was uploaded or found in the video's file.
+             * @enum {string}
+             */
+            origin: "upload" | "source";
+            /** Format: int64 */
+            size_bytes: number;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description The track as WebVTT. */
+            url: string;
+        };
+        CaptionsListBody: {
+            items: components["schemas"]["Captions"][];
+        };
+        Chapter: {
+            /**
+             * Format: double
+             * @example 12.5
+             */
+            start_seconds: number;
+            /**
+             * @description One line; 60 characters are kept.
+             * @example Pricing
+             */
+            title: string;
+        };
+        ChaptersOutputBody: {
+            /** @description In order. */
+            items: components["schemas"]["Chapter"][];
+        };
+        ChoosePosterInputBody: {
+            /**
+             * Format: double
+             * @example 12.5
+             */
+            time_seconds: number;
+        };
         Comparison: {
             a: components["schemas"]["Side"];
             b: components["schemas"]["Side"];
@@ -844,6 +990,8 @@ export interface components {
             playable_seconds_after_upload: number | null;
             /** @description Empty until it plays. */
             poster_url: string;
+            /** @description A few silent seconds, MP4; empty until there is one. */
+            preview_url: string;
             /**
              * Format: double
              * @description Share of the upload, or of the ladder, that is done.
@@ -1000,6 +1148,10 @@ export interface components {
              * @example /problems/not-found
              */
             type: string;
+        };
+        PutChaptersInputBody: {
+            /** @description In any order; none remove all. */
+            items: components["schemas"]["Chapter"][];
         };
         Quality: {
             /** Format: double */
@@ -1834,6 +1986,289 @@ export interface operations {
         responses: {
             /** @description OK */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Media"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-captions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionsListBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-captions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+                /** @description BCP 47, or ISO 639-2 as video files have it. */
+                language: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-captions": {
+        parameters: {
+            query?: {
+                /** @description As a player's menu shows it; the language's own name by default. */
+                label?: string;
+                kind?: "captions" | "subtitles";
+                /** @description Show it unless the viewer chooses otherwise. */
+                default?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+                /** @description BCP 47, or ISO 639-2 as video files have it. */
+                language: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/vtt": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Captions"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-captions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+                /** @description BCP 47, or ISO 639-2 as video files have it. */
+                language: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-chapters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChaptersOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-chapters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutChaptersInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChaptersOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "choose-poster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoosePosterInputBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Media"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "upload-poster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/jpeg": string;
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
