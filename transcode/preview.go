@@ -43,9 +43,9 @@ func (PreviewArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: jobs.QueueTranscode, MaxAttempts: 3, Priority: 4, UniqueOpts: river.UniqueOpts{ByArgs: true}}
 }
 
-// insertPreview asks for a preview of what has a picture that moves.
+// insertPreview asks for a preview of what has a picture and is worth one.
 func (s *Service) insertPreview(ctx context.Context, tx catalog.Tx, m catalog.Media, probe child.ProbeResult) error {
-	if probe.Video == nil || probe.DurationMS < previewLength.Milliseconds() {
+	if probe.Video == nil || probe.DurationMS < 3*previewLength.Milliseconds()/2 {
 		return nil
 	}
 	probe.Chapters = nil // not needed, and may be many

@@ -39,7 +39,7 @@ func TestMediaIsPlayableBeforeItIsReady(t *testing.T) {
 	require.Len(t, first.Variants, 1, "the first publication is the lowest rung")
 	require.Equal(t, "640x360", first.Variants[0].Resolution)
 	last, _ := w.multivariant(t, m, ready.Publication)
-	require.Len(t, last.Variants, 2)
+	require.Len(t, last.Variants, 4, "two rungs, and the I-frame playlist of each")
 
 	pointer, err := w.store.ReadPointer(t.Context(), m.ID)
 	require.NoError(t, err)

@@ -42,16 +42,17 @@ func (r *rendition) add(t *testing.T, out *mediatest.Output, name string) {
 		require.NoError(t, err)
 		parsed, err := mp4.DecodeFile(bytes.NewReader(raw))
 		require.NoError(t, err)
-		fragment := parsed.Segments[0].Fragments[0]
-		require.Equal(t, r.end, fragment.Moof.Traf.Tfdt.BaseMediaDecodeTime(), "segment %d", s.N)
-		samples, err := fragment.GetFullSamples(nil)
-		require.NoError(t, err)
-		require.True(t, samples[0].IsSync())
-		for _, x := range samples {
-			r.end += uint64(x.Dur)
+		for _, fragment := range parsed.Segments[0].Fragments {
+			require.Equal(t, r.end, fragment.Moof.Traf.Tfdt.BaseMediaDecodeTime(), "segment %d", s.N)
+			samples, err := fragment.GetFullSamples(nil)
+			require.NoError(t, err)
+			require.True(t, samples[0].IsSync())
+			for _, x := range samples {
+				r.end += uint64(x.Dur)
+			}
+			r.samples += len(samples)
 		}
-		r.samples += len(samples)
-		s.Bytes, s.File = 0, ""
+		s.Bytes, s.File, s.Iframes = 0, "", nil
 		r.segments = append(r.segments, s)
 		r.media = append(r.media, raw...)
 	}
