@@ -24,8 +24,8 @@ var published = regexp.MustCompile(`^(g[1-9][0-9]{0,8}/a[a-z0-9_-]{1,64}/(` +
 	`captions/[a-z0-9]{10}(\.vtt|/d[0-9]{1,9}/(index\.m3u8|[0-9]{1,4}\.vtt))|` +
 	`posters/[a-z0-9]{10}/poster\.jpg)$`)
 
-// newest matches a media playlist that grows: it is that of the newest publication of
-// its generation. See blob.NewestPlaylist.
+// newest matches a media playlist that grows or did: it is that of the newest
+// publication of its generation. See blob.NewestPlaylist.
 var newest = regexp.MustCompile(`^g([1-9][0-9]{0,8})/newest/playlists/([a-z]{1,4}[0-9]{1,5}/(index|iframes)\.m3u8)$`)
 
 const (
@@ -91,6 +91,9 @@ func resolve(asked string, p blob.Pointer) (name, caching string) {
 		return asked, immutable
 	}
 	if m := newest.FindStringSubmatch(asked); m != nil && m[1] == strconv.Itoa(p.Generation) {
+		if p.State == "ready" {
+			return path.Dir(p.Multivariant) + "/" + m[2], whenReady
+		}
 		return path.Dir(p.Multivariant) + "/" + m[2], whileGrowing
 	}
 	return "", ""

@@ -125,9 +125,19 @@ func TestHLSFollowsThePointer(t *testing.T) {
 	p.Publication, p.Multivariant, p.State = 3, "g1/a1/p3/multivariant.m3u8", "ready"
 	key := blob.PublicationPrefix(account, p.Media, 1, "1", 3) + blob.Multivariant
 	require.NoError(t, store.PutBytes(t.Context(), key, []byte("#EXTM3U\n# more rungs\n"), "application/vnd.apple.mpegurl"))
+	grows := "\n../../../a2/v360/0.m4s\n"
+	require.NoError(t, store.PutBytes(t.Context(), blob.PublicationPrefix(account, p.Media, 1, "1", 3)+"v360/index.m3u8", []byte("#EXTM3U"+grows), "application/vnd.apple.mpegurl"))
 	require.NoError(t, store.WritePointer(t.Context(), p))
 	require.Eventually(t, func() bool { return strings.Contains(get(t, url).body, "more rungs") },
 		10*player.PointerAge, 50*time.Millisecond)
+	root := server.URL + "/hls/hlsmoves01/"
+	newest := get(t, root+blob.NewestPlaylist(1, "v360"))
+	require.Contains(t, newest.body, grows, "a playlist that grows is that of the newest publication")
+	require.Equal(t, "public, max-age=60", newest.Header.Get("Cache-Control"))
+	require.Contains(t, get(t, root+"g1/a1/p3/v360/index.m3u8").body, grows)
+	for _, none := range []string{blob.NewestPlaylist(2, "v360"), blob.NewestPlaylist(1, "v720"), "g1/newest/playlists/v360/0.m4s"} {
+		require.Equal(t, http.StatusNotFound, get(t, root+none).StatusCode, none)
+	}
 }
 
 // gate counts reads of segments and holds them until it opens.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -236,4 +237,54 @@ func TestAProbeThatEndedAfterTheSourceWasShownGoesOn(t *testing.T) {
 	w.start(t)
 	m = w.await(t, m.ID, catalog.StateReady, 90*time.Second)
 	require.Equal(t, 2, m.Publication)
+}
+
+func TestWhatMustBeEncodedPlaysWhileItsLowestRungIsMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.upload(t, twoRungs(t, "30"))
+	m = w.await(t, m.ID, catalog.StatePlayable, time.Minute)
+	require.Equal(t, catalog.ExtentGrowing, m.Extent)
+	require.Less(t, m.Progress, 0.9)
+	url := w.viewers(t, m)
+	root := strings.TrimSuffix(url, "multivariant.m3u8")
+	read := func(uri string) (string, *m3u8.MediaPlaylist) {
+		res, err := http.Get(root + uri)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		raw, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, res.StatusCode, uri)
+		list, _, err := m3u8.DecodeFrom(bytes.NewReader(raw), true)
+		require.NoError(t, err)
+		return string(raw), list.(*m3u8.MediaPlaylist)
+	}
+	list, _ := w.multivariant(t, m, 1)
+	require.Len(t, list.Variants, 1)
+	v := list.Variants[0]
+	require.Equal(t, "640x360", v.Resolution)
+	require.Len(t, v.Alternatives, 1, "with sound from the start")
+	raw, growing := read(v.URI)
+	require.False(t, growing.Closed)
+	require.Contains(t, raw, "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0\n")
+	var shown []string
+	for _, s := range growing.GetAllSegments() {
+		shown = append(shown, s.URI)
+	}
+	require.NotEmpty(t, shown)
+	require.InDelta(t, 2, growing.GetAllSegments()[0].Duration, 0.001, "a short first segment")
+
+	ready := w.await(t, m.ID, catalog.StateReady, 2*time.Minute)
+	last, _ := w.multivariant(t, ready, ready.Publication)
+	require.Len(t, last.Variants, 2)
+	require.Equal(t, v.URI, last.Variants[slices.IndexFunc(last.Variants, func(v *m3u8.Variant) bool { return v.Resolution == "640x360" })].URI, "under the same name")
+	require.Eventually(t, func() bool { // the origin keeps a pointer for a second
+		_, list := read(v.URI)
+		return list.Closed
+	}, 10*player.PointerAge, 50*time.Millisecond)
+	_, whole := read(v.URI)
+	for i, uri := range shown {
+		require.Equal(t, uri, whole.GetAllSegments()[i].URI, "what has been shown stays")
+	}
+	require.InDelta(t, 30*25, frames(t, root+v.URI, "v:0"), 1, "the source starts half a frame late")
 }

@@ -131,6 +131,23 @@ func (p *Plan) part(name string) *Part {
 func (p *Plan) hasAudio() bool { return len(p.part(partExtra).Spec.Audio) > 0 }
 func (p *Plan) hasVideo() bool { return p.Probe.Video != nil }
 
+// grows tells whether a rendition is one of those that are shown while they grow.
+func (p *Plan) grows(rendition string) bool {
+	for _, part := range p.Parts {
+		for _, r := range part.Spec.Rungs {
+			if r.Name == rendition {
+				return part.Early
+			}
+		}
+		for _, a := range part.Spec.Audio {
+			if a.Name == rendition {
+				return part.Early
+			}
+		}
+	}
+	return false
+}
+
 // job is the child's work on one chunk of a part.
 func (p *Plan) job(part *Part, chunk, threads int) child.Job {
 	spec := part.Spec

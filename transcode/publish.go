@@ -276,7 +276,7 @@ func (s *Service) record(ctx context.Context, m catalog.Media, plan *Plan, p *pu
 	}
 	playlist := multivariant(rows, texts, func(r catalog.Rendition) string {
 		switch {
-		case growing:
+		case plan.grows(r.Name): // under one name from first to last, for who looks again
 			return blob.NewestPlaylist(m.Generation, r.Name)
 		case r.Name == sourceName:
 			return blob.Relative(m.AccountID, m.ID, playlistKey(r.OutputPrefix+"0"))

@@ -145,6 +145,8 @@ func (w *world) hls(t *testing.T, m catalog.Media) string {
 	}
 	pointer, err := w.store.ReadPointer(t.Context(), m.ID)
 	require.NoError(t, err)
+	folder := filepath.Dir(filepath.Join(dir, pointer.Multivariant))
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "g1", "newest", "playlists"), os.DirFS(folder))) // as the player's origin resolves it
 	file := filepath.Join(dir, "multivariant.m3u8")
 	require.NoError(t, os.Rename(filepath.Join(dir, pointer.Multivariant), file))
 	raw, err := os.ReadFile(file)

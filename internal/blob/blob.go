@@ -21,9 +21,10 @@
 // from the index and byte ranges of the source.
 //
 // A rendition's segments may lie in the folders of several attempts: each made a
-// chunk of it, and the media playlist names them all. While a publication grows, its
-// media playlists are named by g<generation>/newest/playlists/<rendition>/index.m3u8,
-// which is that of the newest publication (NewestPlaylist); no objects lie there.
+// chunk of it, and the media playlist names them all. The media playlists of renditions
+// that are shown while they grow are named g<generation>/newest/playlists/<rendition>/
+// index.m3u8, which is that of the newest publication (NewestPlaylist); no objects lie
+// there.
 // Until release 0.1 a multivariant.m3u8 lay in g<generation>/p<publication>/ and a
 // rendition's index.m3u8 beside its segments: these are still served.
 //

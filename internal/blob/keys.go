@@ -53,9 +53,10 @@ func PublicationPrefix(account, media string, generation int, attempt string, pu
 // the media playlist of a rendition is <rendition>/index.m3u8 there.
 const Multivariant = "multivariant.m3u8"
 
-// NewestPlaylist is how a playlist of a publication that still grows is named by its
-// multivariant playlist, relative to the media's folder: what lies under that name in
-// the newest publication of the generation. No object lies there.
+// NewestPlaylist is how multivariant playlists name the media playlist of a rendition
+// that is shown while it grows, and afterwards, relative to the media's folder: what
+// lies under that name in the newest publication of the generation. No object lies
+// there.
 func NewestPlaylist(generation int, rendition string) string {
 	return fmt.Sprintf("g%d/newest/playlists/%s/index.m3u8", generation, rendition)
 }
