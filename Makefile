@@ -89,6 +89,10 @@ race: build ## The Go tests again under the race detector; slow, and its first b
 bench: build ## Measure; one JSON line a measure
 	go run ./deploy/bench
 
+.PHONY: bench-heatmap
+bench-heatmap: ## Heatmaps, reports and filters at 1 M, 20 M and 100 M intervals
+	go run ./deploy/bench -only heatmap -long
+
 .PHONY: fuzz
 fuzz: ## Fuzz the parsers of foreign input, 30 s each
 	scripts/fuzz.sh 30s

@@ -53,6 +53,6 @@ func TestRefusalsNeedNoWarehouseAndItsAbsenceIsSaid(t *testing.T) {
 func TestEveryDefinitionIsASentence(t *testing.T) {
 	t.Parallel()
 	for name, formula := range query.Definitions() {
-		require.Regexp(t, `^[A-Z].{20,}\.$`, formula, name)
+		require.Regexp(t, `^[A-Z0-9].{20,}\.$`, formula, name)
 	}
 }

@@ -81,13 +81,13 @@ const topSQL = `
 	ORDER BY dimension, plays DESC, loads DESC, value LIMIT 10 BY dimension`
 
 const topDrawnSQL = names + `
-	SELECT pair.1 AS dimension, pair.2 AS value, toInt64(count()) AS loads, toInt64(countIf(played)) AS plays,
-		toInt64(sumIf(share_ppb, played)) AS share, toInt64(sum(watched_ms + rewatched_ms)) AS watched FROM (
+	SELECT pair.1 AS t_dimension, pair.2 AS t_value, toInt64(count()) AS t_loads, toInt64(countIf(played)) AS t_plays,
+		toInt64(sumIf(share_ppb, played)) AS t_share, toInt64(sum(watched_ms + rewatched_ms)) AS t_watched FROM (
 		SELECT *, arrayJoin([('page', page), ('referrer', referrer_host), ('utm_source', utm_source), ('utm_medium', utm_medium),
 			('utm_campaign', utm_campaign), ('country', toString(country)), ('device', toString(device)), ('browser', toString(browser))]) AS pair
 		FROM (SELECT identity, visitor, view_id, plays, watched_ms, rewatched_ms, ends, max_watched_to_ms, duration_ms, playing_ms, rebuffer_ms, startups,
 			page, referrer_host, utm_source, utm_medium, utm_campaign, country, device, browser FROM views FINAL WHERE %s))
-	GROUP BY dimension, value ORDER BY dimension, plays DESC, loads DESC, value LIMIT 10 BY dimension`
+	GROUP BY t_dimension, t_value ORDER BY t_dimension, t_plays DESC, t_loads DESC, t_value LIMIT 10 BY t_dimension`
 
 // top returns the values with most plays of each dimension.
 func (s *Service) top(ctx context.Context, account, id string, f Filter) (map[string][]TopItem, error) {

@@ -251,7 +251,8 @@ func weigh(percent float64, ms int64) uint64 {
 
 // addWatch counts one interval, and draws it unless the view has too many.
 func (v *ViewRow) addWatch(e *beacon.Event, durationMS int64, before *ViewState) {
-	played := uint64(math.Floor(float64(e.ToMS-e.FromMS)/float64(float32(e.Rate)) + 0.5))
+	// Slower than a 20th is no playback; the warehouse keeps rates as Float32.
+	played := uint64(math.Floor(float64(e.ToMS-e.FromMS)/max(float64(float32(e.Rate)), 0.05) + 0.5))
 	v.PlayingMS += played
 	for _, condition := range []struct {
 		holds bool

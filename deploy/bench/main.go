@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/vitascope/vitascope/deploy/engines"
 )
 
 // Measure is one line of output. Ratio is ours to the peer's; Goal is its bound.
@@ -42,8 +44,9 @@ type bench struct {
 }
 
 func main() {
-	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory (default: all)")
-	long := flag.Bool("long", false, "measure the 10 minute clip too (about 20 minutes on 2 cores)")
+	engines.MaybeRunChild() // the embedded ClickHouse is this program again
+	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap (default: all)")
+	long := flag.Bool("long", false, "measure the 10 minute clip and 100 M intervals too (about 30 minutes on 2 cores)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -72,7 +75,7 @@ func run(ctx context.Context, only string, long bool) (err error) {
 	groups := []struct {
 		name string
 		run  func() error
-	}{{"weights", b.weights}, {"memory", b.memory}, {"beacons", b.beacons}, {"pipeline", b.pipeline}}
+	}{{"weights", b.weights}, {"memory", b.memory}, {"beacons", b.beacons}, {"pipeline", b.pipeline}, {"heatmap", b.heatmap}}
 	for _, g := range groups {
 		if only != "" && !slices.Contains(strings.Split(only, ","), g.name) {
 			continue

@@ -114,6 +114,17 @@ func (db *DB) rebuildSums(ctx context.Context, k Key) error {
 	return db.exec(ctx, args, statements...)
 }
 
+// AddSums adds to heat, figures and uniques what the views that meet a condition
+// come to. They must not have been added before: it is for views that were not
+// brought by a sink, such as a bench's.
+func (db *DB) AddSums(ctx context.Context, condition string, args ...any) error {
+	var statements []string
+	for _, d := range derivations() {
+		statements = append(statements, "INSERT INTO "+d.table+" ("+d.columns+") "+d.fromViews(condition))
+	}
+	return db.exec(maintaining(ctx), args, statements...)
+}
+
 // exec runs statements that each take args, some of them several times.
 func (db *DB) exec(ctx context.Context, args []any, statements ...string) error {
 	for _, statement := range statements {

@@ -26,7 +26,7 @@ func viewColumns() []viewColumn {
 	drawn := func(cell, when string) string {
 		return fmt.Sprintf("arrayMap(x -> toUInt32(x), groupArrayIf(%d)(%s, %s))", MaxSpans, cell, when)
 	}
-	playing := "toUInt64(floor((to_ms - from_ms) / toFloat64(rate) + 0.5))"
+	playing := "toUInt64(floor((to_ms - from_ms) / greatest(toFloat64(rate), 0.05) + 0.5))"
 	list := []viewColumn{
 		{"started_at", "min(at)"},
 		{"last_seen_at", "max(at)"},
