@@ -36,17 +36,19 @@ func (EncodeArgs) Kind() string { return "encode" }
 const encodeAttempts = 10
 
 // insertEncodes enqueues the chunks of a plan that have not been made, unless they
-// are already waiting or running. Sound and images have a queue of their own: they are
-// small, and what is shown first needs the sound.
+// are already waiting or running.
 func (s *Service) insertEncodes(ctx context.Context, tx catalog.Tx, m catalog.Media, plan *Plan, done map[string]map[int]bool) error {
 	var params []river.InsertManyParams
 	for i := range plan.Parts {
 		part := &plan.Parts[i]
-		queue := jobs.QueueTranscode
-		if len(part.Spec.Rungs) == 0 {
-			queue = jobs.QueueSound
-		}
 		for chunk := range part.Chunks {
+			queue := jobs.QueueTranscode
+			switch {
+			case len(part.Spec.Rungs) == 0:
+				queue = jobs.QueueSound
+			case part.Early && chunk == 0:
+				queue = jobs.QueueFirst
+			}
 			if done[part.Name][chunk] {
 				continue
 			}

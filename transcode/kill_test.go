@@ -52,7 +52,7 @@ func beWorker(raw string) error {
 	if err != nil {
 		return err
 	}
-	client, err := jobs.New(db, jobs.Config{Queues: map[string]int{jobs.QueueProbe: 2, jobs.QueueSound: 1, jobs.QueueTranscode: 2}}, slog.New(slog.DiscardHandler))
+	client, err := jobs.New(db, jobs.Config{Queues: map[string]int{jobs.QueueProbe: 2, jobs.QueueFirst: 1, jobs.QueueSound: 1, jobs.QueueTranscode: 2}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

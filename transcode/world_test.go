@@ -73,7 +73,7 @@ func prepareWorld(t *testing.T) *world {
 // start runs a server's worth of queues until the test ends or stop is called.
 func (w *world) start(t *testing.T) {
 	t.Helper()
-	w.startQueues(t, map[string]int{jobs.QueueProbe: 2, jobs.QueueSound: 1, jobs.QueueTranscode: 2})
+	w.startQueues(t, map[string]int{jobs.QueueProbe: 2, jobs.QueueFirst: 1, jobs.QueueSound: 1, jobs.QueueTranscode: 2})
 }
 
 // startQueues runs the given queues only.

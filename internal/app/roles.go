@@ -88,7 +88,8 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 	if a.cfg.Has(RoleTranscode) {
 		jc.Queues[jobs.QueueProbe] = max(2, a.cfg.TranscodeWorkers)
 		jc.Queues[jobs.QueueTranscode] = a.cfg.TranscodeWorkers
-		jc.Queues[jobs.QueueSound] = max(1, a.cfg.TranscodeWorkers/4)
+		jc.Queues[jobs.QueueFirst] = max(1, a.cfg.TranscodeWorkers/2)
+		jc.Queues[jobs.QueueSound] = max(2, a.cfg.TranscodeWorkers/2)
 	}
 	if a.cfg.Has(RoleAPI) {
 		jc.Queues[jobs.QueueDefault] = 4

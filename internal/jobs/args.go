@@ -3,10 +3,12 @@ package jobs
 import "github.com/riverqueue/river"
 
 // The queues. Probing has its own so that a new upload is looked at at once,
-// however long the encoding queue is; sound and images have theirs, as they are small
-// and what is shown first waits for them.
+// however long the encoding queue is. So have the first seconds of what cannot be
+// played as it is, and sound and images, which are small: what is shown first waits for
+// them, and must not wait for the chunks of other media.
 const (
 	QueueProbe     = "probe"
+	QueueFirst     = "first"
 	QueueSound     = "sound"
 	QueueTranscode = "transcode"
 	QueueDefault   = river.QueueDefault
