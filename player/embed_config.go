@@ -32,6 +32,8 @@ type embedConfig struct {
 	BeaconURL       string  `json:"beacon_url"`
 	ViewToken       string  `json:"view_token"`
 	ViewID          string  `json:"view_id"`
+
+	Start []rungStart `json:"start,omitempty"`
 }
 
 // serveConfig starts a view: each answer has a view id and token of its own.
@@ -50,6 +52,9 @@ func (h *Handler) serveConfig(c echo.Context) error {
 	config, err := h.startView(h.baseURL(c), m)
 	if err != nil {
 		return err
+	}
+	if m.pointer != nil {
+		config.Start = h.starts(c.Request().Context(), h.baseURL(c)+"/hls/"+m.id+"/", m.pointer)
 	}
 	return c.JSON(http.StatusOK, config)
 }

@@ -21,6 +21,7 @@ export interface ChapterConfig {
 
 /** Files that playback at one rung starts with, in the order they are needed. */
 export interface StartConfig {
+  /** What the connection has to carry, bits per second; 0 for the lowest rung. Highest first. */
   bitrate: number;
   urls: string[];
 }

@@ -147,6 +147,7 @@ function start(host: VitascopePlayer, root: ShadowRoot, video: HTMLVideoElement)
 
   const go = (): void => {
     box.className = "w";
+    preload();
     // What playback at a rung that this connection carries starts with.
     if (!facade.asked) host.config?.start?.find((rung) => rung.bitrate < (nav.connection?.downlink || 2) * 6e5)?.urls.map((url) => fetch(url).catch(nothing));
     facade.play().catch(nothing);

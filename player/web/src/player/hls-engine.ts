@@ -33,6 +33,8 @@ class HlsEngine implements Engine {
   load(video: HTMLVideoElement, start: EngineStart): void {
     const hls = (this.#hls = new Hls({
       enableWorker: false,
+      // A segment is shown from its first fragment on, while the rest arrives.
+      progressive: true,
       capLevelToPlayerSize: true,
       // The picture stays when the playlists arrive before the element is attached.
       startFragPrefetch: true,

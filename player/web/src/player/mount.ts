@@ -181,5 +181,5 @@ function identify({ host, identify, signal }: Player): void {
 function bandwidth({ start = [] }: MediaConfig): number {
   const { connection } = navigator as Navigator & { connection?: { downlink?: number } };
   const guess = (connection?.downlink || 2) * 6e5;
-  return start.find(({ bitrate }) => bitrate < guess)?.bitrate ?? guess;
+  return start.find(({ bitrate }) => bitrate < guess)?.bitrate || guess;
 }
