@@ -2,8 +2,10 @@ package query_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,6 +50,19 @@ func TestRefusalsNeedNoWarehouseAndItsAbsenceIsSaid(t *testing.T) {
 	require.Equal(t, fault.Unavailable, fault.KindOf(err), "got %v", err)
 	_, err = svc.Overview(ctx, "account001", query.Filter{})
 	require.Equal(t, fault.Unavailable, fault.KindOf(err))
+}
+
+var update = flag.Bool("update", false, "write docs/definitions.md")
+
+func TestTheDocumentOfDefinitionsIsUpToDate(t *testing.T) {
+	t.Parallel()
+	const path = "../../docs/definitions.md"
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(query.DefinitionsDocument()), 0o644))
+	}
+	got, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, query.DefinitionsDocument(), string(got), "go test ./analytics/query -run Document -update")
 }
 
 func TestEveryDefinitionIsASentence(t *testing.T) {

@@ -1,0 +1,140 @@
+package sink_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vitascope/vitascope/analytics/query"
+	"github.com/vitascope/vitascope/internal/beacon"
+)
+
+// qualityOf stores one view of the events and returns its quality report.
+func qualityOf(t *testing.T, r *rig, n int, events ...beacon.Event) *query.QualityReport {
+	t.Helper()
+	at := time.Now().Add(-time.Hour).UnixMilli()
+	for i := range events {
+		if events[i].AtMS == 0 {
+			events[i].AtMS = at
+		}
+	}
+	country := fmt.Sprintf("%c%c", 'A'+n/26, 'A'+n%26)
+	p := &playback{id: viewAt(random(t), time.Now()), batches: [][]beacon.Event{events}}
+	rec := p.record(r, 0)
+	rec.Country = country
+	r.send(rec)
+	r.drained()
+	got, err := r.stats().Quality(t.Context(), r.account, r.media, query.Filter{Country: country})
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), got.Plays)
+	return got
+}
+
+func TestScoresEqualTheirPublishedVectors(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 600_000)
+	r.start(sinkConfig(), r.store, nil)
+	play := beacon.Event{Kind: beacon.KindPlay}
+	n := 0
+	score := func(events ...beacon.Event) *query.QualityReport {
+		n++
+		return qualityOf(t, r, n, append([]beacon.Event{play}, events...)...)
+	}
+	for seconds, want := range map[float64]float64{0.4: 95.238, 2: 80, 8: 50, 20: 28.571} {
+		got := score(beacon.Event{Kind: beacon.KindStartup, TookMS: int64(seconds * 1000)})
+		require.InDelta(t, want, got.StartupScore, 0.001, "%v s", seconds)
+		require.InDelta(t, seconds, got.StartupSecondsMedian, 1e-9)
+		require.InDelta(t, 100, got.PlaybackSuccessScore, 0)
+	}
+	// Four events, 5 % of the watch time: 95 s played, 5 s stalled.
+	stall := func(ms int64) beacon.Event { return beacon.Event{Kind: beacon.KindRebuffer, TookMS: ms} }
+	got := score(beacon.Event{Kind: beacon.KindWatch, ToMS: 95_000, Rate: 1}, stall(1000), stall(1000), stall(1000), stall(2000))
+	require.InDelta(t, (100/math.Sqrt(5)+100*math.Exp(-0.5))/2, got.SmoothnessScore, 1e-9)
+	require.InDelta(t, 52.7, got.SmoothnessScore, 0.05)
+	require.InDelta(t, 0.05, got.RebufferShare, 1e-9)
+	require.InDelta(t, 2.4, got.RebuffersPerMinute, 1e-9)
+	// One stall of 5 s in 5 minutes.
+	got = score(beacon.Event{Kind: beacon.KindWatch, ToMS: 295_000, Rate: 1}, stall(5000))
+	require.InDelta(t, 87.0, got.SmoothnessScore, 0.05)
+	// Double speed takes half the time.
+	got = score(beacon.Event{Kind: beacon.KindWatch, ToMS: 100_000, Rate: 2})
+	require.InDelta(t, 50.0/3600, got.WatchHours, 1e-9)
+	for upscale, want := range map[float64]float64{0: 100, 50: 85} {
+		got = score(beacon.Event{Kind: beacon.KindQuality, PlayedMS: 10_000, UpscaleAvgPct: upscale, UpscaleMaxPct: upscale, Frames: 100, DroppedFrames: 10, BitrateBPS: 2_000_000})
+		require.InDelta(t, want, got.VideoQualityScore, 1e-9)
+		require.InDelta(t, 2_000_000, got.BitrateBPSAverage, 1e-6)
+		require.InDelta(t, 0.1, got.DroppedFrames, 1e-9)
+	}
+	got = score(beacon.Event{Kind: beacon.KindError, Code: "decode", Severity: beacon.SeverityFatal})
+	require.Equal(t, []float64{1, 1, 0, 0}, []float64{got.PlaybackFailures, got.StartupFailures, got.PlaybackSuccessScore, got.ExitsBeforeStart})
+	require.Equal(t, []query.ErrorCode{{Code: "decode", Plays: 1}}, got.Errors)
+	got = score(beacon.Event{Kind: beacon.KindError, Code: "domain", Severity: beacon.SeverityBusiness})
+	require.Zero(t, got.PlaybackFailures)
+	waited := time.Now().Add(-time.Hour + 5*time.Second).UnixMilli()
+	got = score(beacon.Event{Kind: beacon.KindPause, AtMS: waited})
+	require.InDelta(t, 1, got.ExitsBeforeStart, 0)
+	require.InDelta(t, 50, got.PlaybackSuccessScore, 0)
+	require.Zero(t, score().SuccessMeasuredPlays, "who leaves within a second says nothing")
+}
+
+func TestActionsAreAFunnelOfViews(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 60_000)
+	r.start(sinkConfig(), r.store, nil)
+	at := time.Now().UnixMilli()
+	act := func(verb string) beacon.Event {
+		return beacon.Event{Kind: beacon.KindAction, AtMS: at, Type: "cta", ID: "buy", Verb: verb}
+	}
+	for i, events := range [][]beacon.Event{
+		{act("impression"), act("impression"), act("click"), act("convert")},
+		{act("impression"), act("skip")},
+		{act("impression"), act("click"), act("click")},
+		{act("click")}, // its impression was lost: it acts, and is no part of the rate
+	} {
+		p := &playback{id: viewAt(random(t), time.Now().Add(time.Duration(-i)*time.Minute)), batches: [][]beacon.Event{{{Kind: beacon.KindPlay, AtMS: at}}, events}}
+		r.send(p.record(r, 0), p.record(r, 1), p.record(r, 1))
+	}
+	r.drained()
+	got, err := r.stats().Actions(t.Context(), r.account, r.media, query.Filter{})
+	require.NoError(t, err)
+	require.Equal(t, uint64(4), got.Plays)
+	require.Equal(t, []query.Action{{Type: "cta", ID: "buy", Impressions: 3, Clicks: 3, Conversions: 1, Skips: 1, Actors: 3, Rate: 2.0 / 3}}, got.Items)
+}
+
+func TestLiveViewersAreThoseWhoWatchNow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 60_000)
+	r.start(sinkConfig(), r.store, nil)
+	at := time.Now().UnixMilli()
+	play, pause := beacon.Event{Kind: beacon.KindPlay, AtMS: at}, beacon.Event{Kind: beacon.KindPause, AtMS: at}
+	watch := beacon.Event{Kind: beacon.KindWatch, AtMS: at, ToMS: 5000, Rate: 1}
+	var last *playback
+	for _, events := range [][]beacon.Event{{play, watch}, {play, watch, pause}, {{Kind: beacon.KindLoad, AtMS: at}}, {play}} {
+		last = &playback{id: viewAt(random(t), time.Now()), visitor: "v", batches: [][]beacon.Event{events}}
+		r.send(last.record(r, 0))
+	}
+	r.drained()
+	live, err := r.stats().Live(t.Context(), r.account, "")
+	require.NoError(t, err)
+	require.Equal(t, uint64(2), live.Now)
+	require.Equal(t, []query.LiveMedia{{MediaID: r.media, Viewers: 2}}, live.Media)
+	require.Len(t, live.Minutes, 30)
+	sum := uint64(0)
+	for _, minute := range live.Minutes {
+		sum += minute.Viewers
+	}
+	require.Equal(t, uint64(3), sum)
+
+	viewer, err := r.stats().Viewer(t.Context(), r.account, "v", "", 10)
+	require.NoError(t, err)
+	require.Equal(t, uint64(4), viewer.Loads)
+	require.Len(t, viewer.Items, 3)
+	_, err = r.stats().Viewer(t.Context(), "account002", "v", "", 10)
+	require.Error(t, err)
+	both, err := r.stats().Compare(t.Context(), r.account, r.media, query.Other{WithTo: time.Now().Add(-time.Hour)}, query.Filter{})
+	require.NoError(t, err)
+	require.Equal(t, []uint64{3, 0}, []uint64{both.A.Totals.Plays, both.B.Totals.Plays})
+}
