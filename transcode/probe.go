@@ -197,6 +197,9 @@ func (s *Service) settle(ctx context.Context, job *rivertype.JobRow, media strin
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureGrace)
 	defer cancel()
+	if ours, ownErr := s.jobs.Owns(ctx, job.ID, job.Attempt); ownErr != nil || !ours {
+		return errors.Join(err, ownErr) // who has the job now will see
+	}
 	s.log.InfoContext(ctx, "media failed", "media_id", media, "job_id", job.ID, "code", code, "err", err)
 	if failErr := s.db.FailMedia(ctx, media, generation, code, reason, retryable); ignoreConflict(failErr) != nil {
 		return errors.Join(err, failErr) // tried again, if River has a try left

@@ -234,6 +234,17 @@ func (c *Client) startFuncs() (start, stop func(context.Context) error) {
 	return c.sqlite.Start, c.sqlite.Stop
 }
 
+// Owns tells whether an attempt of a job is still the one that counts. A worker that
+// was frozen finds its jobs given to others when it wakes, and its clocks run out: it
+// must not draw conclusions.
+func (c *Client) Owns(ctx context.Context, id int64, attempt int) (bool, error) {
+	n, err := c.db.NewSelect().Table("river_job").Where("id = ? AND attempt = ? AND state = 'running'", id, attempt).Count(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look at job %d: %w", id, err)
+	}
+	return n == 1, nil
+}
+
 // takeBackOwn makes jobs that the previous process of a SQLite catalog was
 // running available again: no other process can be working them.
 func (c *Client) takeBackOwn(ctx context.Context) error {
