@@ -294,9 +294,10 @@ func (c *Client) heartbeat(ctx context.Context) {
 	}
 }
 
-// rescue makes jobs available again whose last worker has no live heartbeat.
+// rescue makes jobs available again whose last worker has no live heartbeat. They keep
+// their place, before all that was enqueued after them.
 func (c *Client) rescue(ctx context.Context) error {
-	res, err := c.db.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = now()
+	res, err := c.db.ExecContext(ctx, `UPDATE river_job SET state = 'available'
 		WHERE state = 'running' AND attempted_at < now() - make_interval(secs => ?)
 		AND NOT EXISTS (SELECT 1 FROM leases
 			WHERE resource = 'jobs/' || attempted_by[array_length(attempted_by, 1)]
