@@ -48,6 +48,8 @@ type Part struct {
 	Spec child.EncodeSpec `json:"spec"` // of the whole media, without cuts
 	// Chunks are the segments with which the chunks start, the first one 0.
 	Chunks []int `json:"chunks"`
+	// OwnCuts says that segments are not cut as the source's are.
+	OwnCuts bool `json:"own_cuts,omitempty"`
 	// Early parts are shown while they grow.
 	Early bool `json:"early,omitempty"`
 }
@@ -112,7 +114,7 @@ func NewPlan(probe child.ProbeResult, instant bool, source *top) *Plan {
 }
 
 func (p *Plan) add(name string, spec child.EncodeSpec, early bool) {
-	p.Parts = append(p.Parts, Part{Name: name, Spec: spec, Early: early, Chunks: p.divide(spec)})
+	p.Parts = append(p.Parts, Part{Name: name, Spec: spec, Early: early, Chunks: p.divide(spec, false)})
 }
 
 func (p *Plan) duration() time.Duration { return time.Duration(p.Probe.DurationMS) * time.Millisecond }
@@ -151,7 +153,9 @@ func (p *Plan) grows(rendition string) bool {
 // job is the child's work on one chunk of a part.
 func (p *Plan) job(part *Part, chunk, threads int) child.Job {
 	spec := part.Spec
-	spec.Cuts = p.Cuts
+	if !part.OwnCuts {
+		spec.Cuts = p.Cuts
+	}
 	spec.FromSegment = part.Chunks[chunk]
 	if chunk+1 < len(part.Chunks) {
 		spec.ToSegment = part.Chunks[chunk+1]
@@ -208,11 +212,13 @@ const (
 )
 
 // divide returns the segments with which chunks start.
-func (p *Plan) divide(spec child.EncodeSpec) []int {
+func (p *Plan) divide(spec child.EncodeSpec, ownCuts bool) []int {
 	if len(spec.Rungs) == 0 || p.Probe.Unseekable != "" {
 		return []int{0}
 	}
-	spec.Cuts = p.Cuts
+	if !ownCuts {
+		spec.Cuts = p.Cuts
+	}
 	pixels := 0.0
 	for _, r := range spec.Rungs {
 		pixels += float64(r.Width * r.Height)

@@ -2,9 +2,11 @@ package transcode
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Eyevinn/hls-m3u8/m3u8"
@@ -179,14 +181,28 @@ func encode(p *m3u8.MasterPlaylist) []byte {
 	return slices.Clone(p.Encode().Bytes())
 }
 
+// codecRank puts what plays everywhere first.
+func codecRank(r catalog.Rendition) int {
+	switch {
+	case strings.HasPrefix(r.Codecs, "hvc1"):
+		return 1
+	case strings.HasPrefix(r.Codecs, "av01"):
+		return 2
+	}
+	return 0
+}
+
 // startFirst puts the rung to start with first and the others after it, smallest
 // to largest.
 func startFirst(videos []catalog.Rendition) []catalog.Rendition {
 	sorted := slices.SortedFunc(slices.Values(videos), func(a, b catalog.Rendition) int {
-		return a.Width*a.Height - b.Width*b.Height
+		return cmp.Or(cmp.Compare(codecRank(a), codecRank(b)), a.Width*a.Height-b.Width*b.Height)
 	})
 	start := 0
 	for i, v := range sorted {
+		if codecRank(v) > 0 {
+			break
+		}
 		if v.AverageBandwidthBPS <= defaultBPS && min(v.Width, v.Height) <= 720 {
 			start = i
 		}

@@ -66,6 +66,7 @@ func (s *Service) probe(ctx context.Context, job *river.Job[jobs.ProbeArgs]) err
 		var found *child.ProbeResult
 		if found, err = s.look(ctx, m); err == nil {
 			plan = NewPlan(*found, index != nil, s.top(ctx, m, index, *found))
+			plan.addCodecs(s.codecs)
 			s.log.InfoContext(ctx, "ladder planned", "media_id", m.ID, "chunks", plan.String(), "source_top", plan.SourceTop,
 				"unseekable", found.Unseekable)
 		}

@@ -37,8 +37,9 @@
 // Output follows Apple's HLS authoring specification: H.264 High and AAC-LC in
 // CMAF, an IDR every 2 s, 6 s segments aligned over all rungs, the first one of 2 s for
 // a fast start, demuxed audio, and measured rates. A source that is a rung has its own
-// keyframes, at most 6.5 s apart (1.13). Not met: I-frame playlists (6.1) and a second variant at the top
-// resolution (9.10), which are not made; BANDWIDTH adds the peaks of picture and
+// keyframes, at most 6.5 s apart (1.13). I-frame playlists
+// name the keyframes, one each 2 s instead of each 1 s (6.2). Not met: a second variant
+// at the top resolution (9.10), which is not made; BANDWIDTH adds the peaks of picture and
 // sound, which may lie in different segments, so it can exceed the measured peak.
 //
 // A Service is safe for concurrent use.
@@ -76,6 +77,9 @@ type Config struct {
 	// KeepLoudness leaves sound as loud as it is. Otherwise each audio track is
 	// brought to -16 LUFS (EBU R 128), its peaks limited.
 	KeepLoudness bool
+	// ExtraCodecs are codecs in which the ladder is made besides H.264: hevc, av1.
+	// Each costs several times as much. Players choose what they can decode.
+	ExtraCodecs []string
 }
 
 // Service works probe and encode jobs.
@@ -89,11 +93,15 @@ type Service struct {
 	insecure bool // Config.InsecureMedia
 	threads  int
 	loudness bool // whether it is brought to the same
+	codecs   []string
 }
 
 // New makes a Service and registers its workers with client, which must not run
 // yet. Jobs are worked by client.Run.
 func New(cfg Config, db *catalog.DB, store *blob.Store, client *jobs.Client, log *slog.Logger) (*Service, error) {
+	if err := checkCodecs(cfg.ExtraCodecs); err != nil {
+		return nil, err
+	}
 	binary, err := FindMediaBinary(cfg.MediaBinary)
 	if err != nil {
 		return nil, err
@@ -104,7 +112,7 @@ func New(cfg Config, db *catalog.DB, store *blob.Store, client *jobs.Client, log
 	}
 	s := &Service{
 		db: db, store: store, jobs: client, runner: runner, log: log,
-		insecure: cfg.InsecureMedia, threads: max(1, cfg.Threads), loudness: !cfg.KeepLoudness,
+		insecure: cfg.InsecureMedia, threads: max(1, cfg.Threads), loudness: !cfg.KeepLoudness, codecs: cfg.ExtraCodecs,
 	}
 	jobs.AddWorker(client, &probeWorker{service: s})
 	jobs.AddWorker(client, &encodeWorker{service: s})

@@ -28,6 +28,7 @@ type world struct {
 	store   *blob.Store
 	jobs    *jobs.Client
 	account string
+	codecs  []string // Config.ExtraCodecs
 	temp    string
 	dsn     string // of the catalog
 	blobs   blob.Config
@@ -82,7 +83,7 @@ func (w *world) startQueues(t *testing.T, queues map[string]int) {
 	var err error
 	w.jobs, err = jobs.New(w.db, jobs.Config{Queues: queues, StopGrace: time.Second}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	_, err = transcode.New(transcode.Config{MediaBinary: mediatest.Binary(t), TempDir: w.temp, InsecureMedia: mediatest.Insecure(t)}, w.db, w.store, w.jobs, mediatest.Log(t))
+	_, err = transcode.New(transcode.Config{MediaBinary: mediatest.Binary(t), TempDir: w.temp, InsecureMedia: mediatest.Insecure(t), ExtraCodecs: w.codecs}, w.db, w.store, w.jobs, mediatest.Log(t))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -59,10 +59,11 @@ type Config struct {
 	ClickHouseLibrary     string // libchdb.so of the embedded engine; empty: looked for
 	ClickHouseMemoryBytes int64  // cap of the embedded engine
 
-	MediaBinary      string // vitascope-media; empty: beside this program, then PATH
-	TranscodeWorkers int    // encodes at once in this process; default: one a processor, and one a GiB of memory at most
-	TranscodeThreads int    // threads of each encode, 1 to 64
-	KeepLoudness     bool   // leave sound as loud as it is; otherwise it is brought to -16 LUFS
+	MediaBinary      string   // vitascope-media; empty: beside this program, then PATH
+	TranscodeWorkers int      // encodes at once in this process; default: one a processor, and one a GiB of memory at most
+	TranscodeThreads int      // threads of each encode, 1 to 64
+	ExtraCodecs      []string // hevc, av1: made besides H.264
+	KeepLoudness     bool     // leave sound as loud as it is; otherwise it is brought to -16 LUFS
 
 	InsecureEngines bool // start the embedded ClickHouse even where the kernel has no Landlock
 	InsecureMedia   bool // decode media even where a layer of its sandbox is missing, see doctor
@@ -135,6 +136,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.MediaBinary, "media-binary", c.MediaBinary, "vitascope-media (default: beside this program, then PATH)")
 	fs.IntVar(&c.TranscodeWorkers, "transcode-workers", c.TranscodeWorkers, "encodes at once in this process")
 	fs.IntVar(&c.TranscodeThreads, "transcode-threads", c.TranscodeThreads, "threads of each encode; several encodes with one thread are more efficient than one with several")
+	fs.StringSliceVar(&c.ExtraCodecs, "extra-codecs", c.ExtraCodecs, "make ladders in hevc or av1 too, besides H.264 (default: none)")
 	fs.BoolVar(&c.KeepLoudness, "keep-loudness", c.KeepLoudness, "leave sound as loud as it is (default: each video is brought to -16 LUFS, EBU R 128)")
 	fs.BoolVar(&c.InsecureEngines, "insecure-engines", c.InsecureEngines, "start the embedded ClickHouse even where the kernel has no Landlock")
 	fs.BoolVar(&c.InsecureMedia, "insecure-media", c.InsecureMedia, "decode media even where the kernel lacks a layer of its sandbox (namespaces, Landlock, seccomp)")

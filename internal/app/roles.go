@@ -100,7 +100,7 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 	}
 	if a.cfg.Has(RoleTranscode) {
 		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: a.tempDir(), InsecureMedia: a.cfg.InsecureMedia,
-			Threads: a.cfg.TranscodeThreads, KeepLoudness: a.cfg.KeepLoudness}
+			Threads: a.cfg.TranscodeThreads, KeepLoudness: a.cfg.KeepLoudness, ExtraCodecs: a.cfg.ExtraCodecs}
 		svc, err := transcode.New(tc, c.catalog, c.blobs, client, a.log)
 		if err != nil {
 			return err

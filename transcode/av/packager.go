@@ -22,6 +22,7 @@ type packager struct {
 	rendition string
 	timescale int64
 	video     bool
+	av1       bool
 	next      int   // segment
 	hidden    int64 // media time at which the presentation starts
 	unheard   int64 // of the next segment: priming
@@ -104,14 +105,14 @@ func (p *packager) init(segment *mp4.InitSegment, hidden int64, codecs string) e
 	}})
 }
 
-// addVideo adds a frame of an Annex B byte stream to the current segment. It is
+// addVideo adds a frame as the encoder gave it to the current segment. It is
 // shown offset after decodeTime.
 func (p *packager) addVideo(data []byte, decodeTime, duration int64, offset int32, key bool) {
 	flags := mp4.SetNonSyncSampleFlags(0)
 	if key {
 		flags = mp4.SyncSampleFlags
 	}
-	p.add(avc.ConvertByteStreamToNaluSample(data), flags, decodeTime, duration, offset+int32(p.hidden))
+	p.add(p.sampleOf(data), flags, decodeTime, duration, offset+int32(p.hidden))
 }
 
 // addAudio adds an AAC frame to the current segment.

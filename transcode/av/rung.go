@@ -3,7 +3,6 @@ package av
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/asticode/go-astiav"
@@ -11,7 +10,7 @@ import (
 	"github.com/vitascope/vitascope/transcode/child"
 )
 
-// rungEncoder encodes one video rendition with libx264 and packages it.
+// rungEncoder encodes one video rendition and packages it.
 type rungEncoder struct {
 	rung    child.Rung
 	rate    child.Rational
@@ -48,9 +47,13 @@ func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 	if spec.FrameRate.Num <= 0 || spec.FrameRate.Den <= 0 || spec.GOPFrames <= 0 || spec.SegmentGOPs <= 0 {
 		return nil, errors.New("encode needs a frame rate and a GOP")
 	}
-	codec := astiav.FindEncoderByName("libx264")
+	coder, ok := videoCoders[r.Codec]
+	if !ok {
+		return nil, fmt.Errorf("encode %s: unknown codec %q", r.Name, r.Codec)
+	}
+	codec := astiav.FindEncoderByName(coder.name)
 	if codec == nil {
-		return nil, errors.New("FFmpeg has no libx264")
+		return nil, fmt.Errorf("FFmpeg has no %s", coder.name)
 	}
 	multiple := int64(1)
 	for int64(spec.FrameRate.Num)*multiple < minTimescale {
@@ -72,26 +75,17 @@ func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 	x.ctx.SetGopSize(spec.GOPFrames)
 	x.ctx.SetThreadCount(threads())
 	x.ctx.SetFlags(x.ctx.Flags().Add(astiav.CodecContextFlagGlobalHeader))
-	if err := x.open(codec); err != nil {
+	if err := x.open(codec, coder); err != nil {
 		x.close()
-		return nil, fmt.Errorf("open libx264 for %s: %w", r.Name, err)
+		return nil, fmt.Errorf("open %s for %s: %w", coder.name, r.Name, err)
 	}
 	return x, nil
 }
 
-func (x *rungEncoder) open(codec *astiav.Codec) error {
+func (x *rungEncoder) open(codec *astiav.Codec, coder videoCoder) error {
 	options := astiav.NewDictionary()
 	defer options.Free()
-	for key, value := range map[string]string{
-		"preset":  "veryfast",
-		"profile": "high",
-		"crf":     strconv.Itoa(x.rung.CRF),
-		"maxrate": strconv.Itoa(x.rung.MaxBitrateBPS),
-		"bufsize": strconv.Itoa(x.rung.MaxBitrateBPS * 3 / 2),
-		"x264-params": fmt.Sprintf("keyint=%d:min-keyint=%d:scenecut=0:open-gop=0:force-cfr=1:"+
-			"colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv", x.spec.GOPFrames, x.spec.GOPFrames),
-		"forced-idr": "1",
-	} {
+	for key, value := range coder.options(x) {
 		if err := options.Set(key, value, 0); err != nil {
 			return err
 		}
@@ -99,7 +93,7 @@ func (x *rungEncoder) open(codec *astiav.Codec) error {
 	if err := x.ctx.Open(codec, options); err != nil {
 		return err
 	}
-	return x.out.initAVC(x.ctx.ExtraData(), x.perUnit*int64(reorder(x.ctx)))
+	return coder.init(x)
 }
 
 func (x *rungEncoder) close() {

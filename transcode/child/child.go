@@ -233,8 +233,17 @@ func (s *EncodeSpec) SegmentStart(n int) int64 {
 	return int64(s.GOPFrames) * int64(first+(n-1)*s.SegmentGOPs)
 }
 
-// Rung is one video rendition, H.264 High.
+// Codecs of a [Rung].
+const (
+	CodecH264 = ""     // High profile
+	CodecHEVC = "hevc" // Main profile
+	CodecAV1  = "av1"  // Main profile
+)
+
+// Rung is one video rendition.
 type Rung struct {
+	// Codec is one of the Codec constants.
+	Codec string `json:"codec,omitempty"`
 	// Name is the rendition's name and its folder in the job folder.
 	Name   string `json:"name"`
 	Width  int    `json:"width"`
