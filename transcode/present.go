@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"time"
 
 	"github.com/Eyevinn/hls-m3u8/m3u8"
 	"github.com/riverqueue/river"
 
-	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/jobs"
 )
@@ -99,7 +99,8 @@ func (s *Service) recaption(ctx context.Context, m *catalog.Media, number string
 		return err
 	}
 	n := m.Publication + 1
-	key := blob.PublicationPrefix(m.AccountID, m.ID, m.Generation, number, n) + blob.Multivariant
+	// Beside the media playlists, which are the same: see blob.NewestPlaylist.
+	key := fmt.Sprintf("%s/a%s-p%d.m3u8", path.Dir(m.MultivariantKey), number, n)
 	if err := s.store.PutBytes(ctx, key, playlist, typePlaylist); err != nil {
 		return err
 	}

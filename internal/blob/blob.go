@@ -10,6 +10,7 @@
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/source/      index.jit: see below
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/p<publication>/ multivariant.m3u8
 //	accounts/<account>/media/<media>/g<generation>/a<attempt>/p<publication>/<rendition>/ index.m3u8, iframes.m3u8
+//	the same folder, for each change of its captions                       a<attempt>-p<publication>.m3u8: the multivariant playlist
 //	accounts/<account>/media/<media>/captions/                             <id>.vtt, <id>.original
 //	accounts/<account>/media/<media>/captions/<id>/d<milliseconds>/        index.m3u8, <n>.vtt: the same for HLS
 //	accounts/<account>/media/<media>/posters/<id>/                         poster.jpg, upload
