@@ -93,6 +93,11 @@ bench: build ## Measure; one JSON line a measure
 bench-heatmap: ## Heatmaps, reports and filters at 1 M, 20 M and 100 M intervals
 	go run ./deploy/bench -only heatmap -long
 
+.PHONY: bench-player
+bench-player: web ## Click to first frame and ten embeds beside npm's players, in Chromium
+	node player/web/bench/first-frame.mjs
+	node player/web/bench/embeds.mjs
+
 .PHONY: fuzz
 fuzz: ## Fuzz the parsers of foreign input, 30 s each
 	scripts/fuzz.sh 30s

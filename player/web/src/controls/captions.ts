@@ -1,3 +1,4 @@
+import { read } from "../player/memory";
 import type { Player } from "../player/part";
 
 /**
@@ -17,10 +18,17 @@ export function addTracks(player: Player): void {
     Object.assign(track, { kind, label, srclang: language, src: url });
     video.append(track);
   }
-  const wanted = player.host.getAttribute("captions") ?? config.captions?.find((c) => c.default)?.language;
-  if (wanted) show(video, wanted);
+  const remembered = player.consents() ? read().captions : undefined;
+  const wanted = remembered ?? player.host.getAttribute("captions") ?? config.captions?.find((c) => c.default)?.language ?? "";
+  const choose = (): void => show(video, wanted);
+  choose();
+  // Browsers choose by their own settings a moment after a track has come.
+  if (captions.length > 0) {
+    const again = [0, 250].map((ms) => setTimeout(choose, ms));
+    signal.addEventListener("abort", () => again.forEach(clearTimeout));
+  }
 
-  let shown = showing(video)?.language ?? "";
+  let shown = wanted && (showing(video)?.language ?? "");
   const changed = (): void => {
     const now = showing(video);
     const language = now?.language ?? "";

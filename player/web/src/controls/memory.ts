@@ -1,6 +1,6 @@
-import { mayResume, read, write } from "../player/memory";
+import { mayResume, write } from "../player/memory";
 import type { Player } from "../player/part";
-import { show, showing } from "./captions";
+import { showing } from "./captions";
 
 const KEEP_FROM_S = 5;
 /** Positions of this many videos are kept, the oldest go first. */
@@ -13,10 +13,6 @@ const VIDEOS = 50;
  */
 export function remember(player: Player): void {
   const { host, video, signal, config } = player;
-  if (player.consents()) {
-    const { captions } = read();
-    if (captions) show(video, captions);
-  }
   video.textTracks.addEventListener("change", () => {
     const language = showing(video)?.language ?? "";
     if (player.consents()) write((memory) => ({ ...memory, captions: language }));

@@ -46,6 +46,8 @@ video::cue {
   color: #fff;
   font: 500 calc(max(15px, 4.6cqh) * var(--caption-scale, 1))/1.35 system-ui, sans-serif;
 }
+video::-webkit-media-text-track-container { transition: transform .2s; transform: translateY(-64px) }
+[userinactive]:not([mediapaused]) > video::-webkit-media-text-track-container { transform: translateY(-8px) }
 .shade {
   position: absolute;
   inset: auto 0 0;

@@ -112,6 +112,8 @@ export function mountWith(makeEngine: MakeEngine): (facade: Facade) => Mounted {
     };
 
     prepare(facade, config);
+    const { color } = player.settings;
+    if (color && !host.hasAttribute("player-color")) host.style.setProperty("--vitascope-accent", color);
     const flush = observe(video, { tracker, meter, outbox, engine: () => engine }, { at: facade.asked, autoplay: facade.autoplay }, signal);
     for (const type of REPEATED) video.addEventListener(type, () => host.dispatchEvent(new Event(type)), { signal });
     identify(player);

@@ -82,14 +82,15 @@ async function listen(handler) {
 export async function start({ seconds = 30 } = {}) {
   const dir = await mkdtemp(join(tmpdir(), "vitascope-player-"));
   await makeHLS(dir, seconds);
-  const world = { bodies: [], refuse: 0, media: {}, pages: {}, headers: {}, requests: [] };
+  const world = { bodies: [], leads: [], refuse: 0, media: {}, pages: {}, headers: {}, requests: [] };
 
   const ours = await listen(async (req, res) => {
     const path = normalize(new URL(req.url, "http://x").pathname);
     world.requests.push(path);
     res.setHeader("Access-Control-Allow-Origin", "*");
     if (path === "/beacons/v1") return collect(world, req, res);
-    if (path.startsWith("/embed/medias/")) return config(world, ours.origin, path.split("/")[3], seconds, res);
+    if (path === "/leads") return lead(world, req, res);
+    if (path.startsWith("/embed/medias/")) return config(world, ours.origin, path.split("/")[3], seconds, req, res);
     if (world.pages[path]) return page(world, path, res);
     if (path.endsWith("/storyboard.vtt")) return res.setHeader("Content-Type", "text/vtt").end(storyboard(seconds));
     if (world.missing && path.endsWith(world.missing)) return res.writeHead(404).end();
@@ -125,6 +126,7 @@ export async function start({ seconds = 30 } = {}) {
 function page(world, path, res) {
   if (!world.pages[path]) return res.writeHead(404).end();
   if (path.endsWith(".css")) return res.setHeader("Content-Type", "text/css").end(world.pages[path]);
+  if (path.endsWith(".js")) return res.setHeader("Content-Type", "text/javascript").end(world.pages[path]);
   for (const [name, value] of Object.entries(world.headers)) res.setHeader(name, value);
   res.setHeader("Content-Type", "text/html; charset=utf-8");
   return res.end(world.pages[path].replace("<meta charset=utf-8>", '$&<link rel=icon href="data:,">'));
@@ -141,9 +143,25 @@ async function collect(world, req, res) {
   return res.writeHead(204).end();
 }
 
-function config(world, origin, id, seconds, res) {
-  const media = world.media[id];
-  if (!media) return res.writeHead(404).end();
+async function text(req) {
+  let body = "";
+  for await (const part of req) body += part;
+  return body;
+}
+
+async function lead(world, req, res) {
+  world.leads.push(JSON.parse(await text(req)));
+  return res.writeHead(204).end();
+}
+
+async function config(world, origin, id, seconds, req, res) {
+  const { password, ...media } = world.media[id] ?? {};
+  if (!world.media[id]) return res.writeHead(404).end();
+  const given = req.method === "POST" ? JSON.parse(await text(req)).password : undefined;
+  if (password && given !== password) {
+    const type = `/problems/password-${given === undefined ? "required" : "wrong"}`;
+    return res.writeHead(401, { "Content-Type": "application/problem+json" }).end(JSON.stringify({ type, status: 401 }));
+  }
   const body = {
     media_id: id, name: "Counter & tone", state: "ready", duration_seconds: seconds, width: 1280, height: 720,
     has_video: true, has_audio: true, poster_url: `${origin}/hls/${id}/poster.jpg`,
