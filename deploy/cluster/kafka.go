@@ -62,8 +62,9 @@ func (k *kafka) prepare(ctx context.Context) error {
 	}
 	id := make([]byte, 16)
 	rand.Read(id)
+	// One argument with its value: an id may begin with a dash.
 	return runOnce(k.java(ctx, "kafka.tools.StorageTool", "format",
-		"--cluster-id", base64.RawURLEncoding.EncodeToString(id), "--config", k.properties()))
+		"--cluster-id="+base64.RawURLEncoding.EncodeToString(id), "--config", k.properties()))
 }
 
 func (k *kafka) java(ctx context.Context, args ...string) *exec.Cmd {
