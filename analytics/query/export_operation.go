@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,7 +18,7 @@ type ExportInput struct {
 	ScopeInput
 }
 
-func registerExport(api huma.API, svc *Service) {
+func registerExport(api huma.API, svc *Service, log *slog.Logger) {
 	op := operation("export-stats", "/exports/{rows}", "Views or raw events as CSV or Parquet, streamed")
 	op.Responses = map[string]*huma.Response{"200": {Description: "The rows.", Content: map[string]*huma.MediaType{
 		"text/csv":                       {Schema: &huma.Schema{Type: huma.TypeString}},
@@ -38,6 +39,7 @@ func registerExport(api huma.API, svc *Service) {
 			hctx.SetHeader("Cache-Control", "no-store")
 			hctx.SetStatus(http.StatusOK)
 			if err := export.Write(hctx.Context(), hctx.BodyWriter()); err != nil {
+				log.WarnContext(hctx.Context(), "export cut short", "rows", in.Rows, "format", in.Format, "err", err)
 				panic(http.ErrAbortHandler) // the answer is cut, so that nobody takes half of it for all
 			}
 		}}, nil

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -89,8 +90,8 @@ func get[I, O any](api huma.API, id, path, summary string, do func(ctx context.C
 }
 
 // Register adds the operations under /v1/stats. The caller's account is taken
-// from the context, where package auth puts it.
-func Register(api huma.API, svc *Service) {
+// from the context, where package auth puts it. log hears of exports that broke off.
+func Register(api huma.API, svc *Service, log *slog.Logger) {
 	get(api, "get-media-stats", "/media/{id}", "Figures of a media",
 		func(ctx context.Context, account string, in *MediaInput) (*MediaStats, error) {
 			return svc.Media(ctx, account, in.ID, in.Filter)
@@ -143,7 +144,7 @@ func Register(api huma.API, svc *Service) {
 		func(ctx context.Context, account string, in *struct{ Range }) (*Ledger, error) {
 			return svc.Ledger(ctx, account, in.Range)
 		})
-	registerExport(api, svc)
+	registerExport(api, svc, log)
 	registerMaintenance(api, svc)
 	get(api, "list-stats-definitions", "/definitions", "The formula of each figure",
 		func(context.Context, string, *struct{}) (*DefinitionsBody, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,7 +39,7 @@ func (r *rig) site(keys auth.Keys, caller string) *httptest.Server {
 	h, err := collect.New(collect.DefaultConfig(), collect.Keys{ViewToken: keys.ViewToken, VisitorSalt: keys.VisitorSalt}, r.producer, prometheus.NewRegistry(), r.log)
 	require.NoError(r.t, err)
 	h.Register(e)
-	query.Register(httpx.NewAPI(e, "test"), r.stats())
+	query.Register(httpx.NewAPI(e, "test"), r.stats(), slog.New(slog.DiscardHandler))
 	server := httptest.NewServer(e)
 	r.t.Cleanup(server.Close)
 	return server

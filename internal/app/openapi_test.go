@@ -33,7 +33,7 @@ func document(t *testing.T) (huma.API, *echo.Echo) {
 	lib, err := library.New(lc, nil, nil, nil, log)
 	require.NoError(t, err)
 	lib.Register(api)
-	query.Register(api, query.New(nil, nil))
+	query.Register(api, query.New(nil, nil), log)
 	return api, e
 }
 

@@ -142,7 +142,7 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	lib.Register(api)
 	library.AddWorkers(client, c.blobs)
 	p.loops = append(p.loops, loop{name: "library", run: lib.Run, withServer: true})
-	query.Register(api, query.New(c.warehouse, c.catalog))
+	query.Register(api, query.New(c.warehouse, c.catalog), a.log)
 	page := echo.WrapHandler(dashboard.New(a.cfg.PublicURL))
 	p.echo.GET("/", page)
 	p.echo.HEAD("/", page)

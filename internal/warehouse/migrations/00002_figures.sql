@@ -41,8 +41,8 @@ ALTER TABLE events
     ADD COLUMN IF NOT EXISTS action_verb LowCardinality(String),
     ADD COLUMN IF NOT EXISTS content String;
 
--- Derived tables of the first release; "vitascope warehouse rebuild" fills the
--- new ones from events.
+-- Derived tables of the first release; POST /v1/stats/rebuilds fills the new ones
+-- from events.
 DROP TABLE IF EXISTS views;
 DROP TABLE IF EXISTS heat;
 
@@ -153,8 +153,8 @@ SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fs
 -- same whatever the number of intervals. kind is first or repeat; rows of kind
 -- exit count the views that were watched no further than the cell, without a
 -- running sum. Rows of grain all are of all time, those of grain month by the
--- month in which views were opened, those of grain day by the day (only for
--- closed days of busy media, listed in heat_days). Views of bots are left out.
+-- month in which views were opened; grain day is not written yet. Views of bots
+-- are left out.
 CREATE TABLE IF NOT EXISTS heat
 (
     account_id LowCardinality(String),
