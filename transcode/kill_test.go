@@ -24,7 +24,7 @@ import (
 	"github.com/vitascope/vitascope/transcode/internal/mediatest"
 )
 
-var long = flag.Bool("long", false, "kill workers 300 times")
+var long = flag.Bool("long", false, "kill workers 300 times, and put all sources through, not 35")
 
 // workerVariable holds the workerConfig of a process that this test program starts as
 // a worker.

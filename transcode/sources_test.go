@@ -1,7 +1,6 @@
 package transcode_test
 
 import (
-	"flag"
 	"math"
 	"path/filepath"
 	"regexp"
@@ -16,10 +15,6 @@ import (
 	"github.com/vitascope/vitascope/transcode/internal/hlstest"
 	"github.com/vitascope/vitascope/transcode/internal/sources"
 )
-
-// long adds what takes longer than each run of the tests can bear:
-// go test ./transcode -args -long.
-var long = flag.Bool("long", false, "test more and larger sources")
 
 // TestVariedSourcesBecomeGoodHLS puts every kind of media through the product and
 // judges what a viewer gets of it.

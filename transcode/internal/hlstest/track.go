@@ -107,7 +107,11 @@ func (r *reader) track(ctx context.Context, address string) (*Track, error) {
 		}
 		segment := Segment{Resource: got, EXTINF: s.Duration.Seconds()}
 		if t.Kind != Text {
-			if err := segment.read(); err != nil {
+			read := segment.read
+			if span != "" {
+				read = segment.readFrame
+			}
+			if err := read(); err != nil {
 				return nil, fmt.Errorf("%s %s: %w", got.URL, span, err)
 			}
 		}
@@ -182,6 +186,28 @@ func (s *Segment) read() error {
 	for _, sample := range s.Samples {
 		s.Duration += uint64(sample.Dur)
 	}
+	return nil
+}
+
+// readFrame reads what an I-frame playlist names: a fragment's header and as much of
+// its data as its first sample takes.
+func (s *Segment) readFrame() error {
+	box, err := mp4.DecodeBox(0, bytes.NewReader(s.Body))
+	if err != nil {
+		return err
+	}
+	moof, ok := box.(*mp4.MoofBox)
+	if !ok || len(moof.Traf.Trun.Samples) == 0 {
+		return fmt.Errorf("begins with %s, not with a fragment", box.Type())
+	}
+	moof.Traf.Trun.AddSampleDefaultValues(moof.Traf.Tfhd, nil)
+	first, from := moof.Traf.Trun.Samples[0], int(moof.Traf.Trun.DataOffset)
+	if from+int(first.Size) != len(s.Body) {
+		return fmt.Errorf("the first sample ends at %d of %d bytes", from+int(first.Size), len(s.Body))
+	}
+	s.Start = moof.Traf.Tfdt.BaseMediaDecodeTime()
+	s.Samples = []mp4.FullSample{{Sample: first, DecodeTime: s.Start, Data: s.Body[from:]}}
+	s.Duration = uint64(first.Dur)
 	return nil
 }
 
