@@ -126,16 +126,23 @@ func (o *output) length() time.Duration {
 	return time.Duration(float64(ticks) / float64(o.timescale) * float64(time.Second))
 }
 
-// rates are a rendition's peak segment rate and its average, in bits per second.
-// A segment shorter than half of the target is no measure of the peak.
+// rates are a rendition's peak segment rate and its average, in bits per second. The
+// peak is that of the run of segments with the largest, among those that last between
+// a half and one and a half of the target duration (RFC 8216bis, 4.4.6.2).
 func (o *output) rates() (peak, average int) {
 	bits, seconds := 0.0, 0.0
-	for _, s := range o.segments {
-		d := o.seconds(s)
+	for i, s := range o.segments {
 		bits += float64(s.bytes) * 8
-		seconds += d
-		if d >= targetDuration/2.0 {
-			peak = max(peak, int(math.Ceil(float64(s.bytes)*8/d)))
+		seconds += o.seconds(s)
+		runBits, run := 0.0, 0.0
+		for _, next := range o.segments[i:] {
+			runBits += float64(next.bytes) * 8
+			if run += o.seconds(next); run > 1.5*targetDuration {
+				break
+			}
+			if run >= 0.5*targetDuration {
+				peak = max(peak, int(math.Ceil(runBits/run)))
+			}
 		}
 	}
 	if seconds > 0 {

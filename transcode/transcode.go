@@ -36,11 +36,22 @@
 //
 // Output follows Apple's HLS authoring specification: H.264 High and AAC-LC in
 // CMAF, an IDR every 2 s, 6 s segments aligned over all rungs, the first one of 2 s for
-// a fast start, demuxed audio, and measured rates. A source that is a rung has its own
-// keyframes, at most 6.5 s apart (1.13). I-frame playlists
-// name the keyframes, one each 2 s instead of each 1 s (6.2). Not met: a second variant
-// at the top resolution (9.10), which is not made; BANDWIDTH adds the peaks of picture and
-// sound, which may lie in different segments, so it can exceed the measured peak.
+// a fast start, demuxed audio, I-frame playlists, and measured rates.
+//
+// # Apple's rules that are not met
+//
+// A test holds this list equal to what real output breaks.
+//
+//   - 1.4, 1.13, 7.5: a source that is a rung has the profile and the keyframes that
+//     it came with, at most 6.5 s apart, and its ladder is cut there. What is encoded
+//     is of High profile with an IDR each 2 s.
+//   - 6.2: I-frame playlists name the keyframes that there are, one each 2 s, not 1 s.
+//   - 9.10: there is one variant of the top size. A second one would cost as much
+//     again, for viewers whose bandwidth lies between two rungs that are close.
+//   - 12.4: segments have one address for all viewers, so that shared caches can hold
+//     them. Signed playback puts a time limit on it.
+//
+// # Concurrency
 //
 // A Service is safe for concurrent use.
 package transcode
