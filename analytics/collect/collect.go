@@ -5,33 +5,44 @@
 // A 204 is a promise: the beacon will be in the figures, once, however often it
 // is sent. Anything else means that it was not taken: 403, 413 and 422 for what
 // will never be taken, with a problem type that names the reason
-// (/problems/beacon-<code>, codes in package beacon), 503 with Retry-After when
-// the event log is away. A player repeats after a 503 or no answer, with the
-// same number and bytes.
+// (/problems/beacon-<code>, codes in package beacon), 429 for too many from one
+// address or for one media, 503 for now, both with Retry-After. A player repeats
+// after these or no answer, with the same number and bytes.
 //
-// The viewer's address is used to tell visitors of one day apart and kept
-// nowhere: a visitor is an HMAC of account, address and user agent under a salt
-// of the day (UTC). With Sec-GPC: 1 or DNT: 1 there is none, and the view
-// counts for itself. The user agent is reduced to device, browser and system.
+// While the event log is away beacons are synced to disk and answered as ever;
+// once it is back they go there in their order. 503 is said only when that
+// folder is full, or there is none.
+//
+// Each body answered for good, refused ones too, leaves one receipt in the event
+// log (see package beacon, Ledger). Refused bodies are kept in the rejected
+// topic, as they came, with the reason.
+//
+// The viewer's address is used to look up the country and to tell visitors of
+// one day apart, and is kept nowhere: a visitor is an HMAC of account, address
+// and user agent under a salt of the day (UTC). With Sec-GPC: 1 or DNT: 1 there
+// is neither visitor nor identity, and the view counts for itself. The user
+// agent is reduced to device, browser and system.
 //
 // Beacons come from any page, without credentials: Access-Control-Allow-Origin
-// is *, and text/plain needs no preflight. A Handler is safe for concurrent use.
+// is *, and text/plain needs no preflight. A body may be gzipped; it is read to
+// its limit and not beyond. Memory is bounded whatever is sent: bodies, caches
+// and what waits for the log have limits.
+//
+// A Handler is safe for concurrent use. Beside its echo routes it has a
+// [Listener] that answers the common request on its own.
 package collect
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"mime"
-	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
@@ -57,153 +68,191 @@ type Producer interface {
 	Write(ctx context.Context, topic string, messages ...eventlog.Message) error
 }
 
-// Handler answers beacons.
-type Handler struct {
-	cfg      Config
-	keys     Keys
-	producer Producer
-	metrics  *metrics
-	log      *slog.Logger
-	now      func() time.Time
-	rejects  *rate.Limiter
-	agents   *otter.Cache[string, agent]
-	tokens   *otter.Cache[string, beacon.Claims] // verified ones; each is good for all beacons of a view
-	salts    salts
-	bodies   sync.Pool
+// Countries tells which country an address is in: "" when it does not know.
+type Countries interface {
+	Of(addr netip.Addr) string
 }
 
-// New checks cfg and keys and returns a Handler.
-func New(cfg Config, keys Keys, producer Producer, reg prometheus.Registerer, log *slog.Logger) (*Handler, error) {
+// Handler answers beacons.
+type Handler struct {
+	cfg       Config
+	keys      Keys
+	countries Countries // may be nil
+	keeper    *keeper
+	metrics   *metrics
+	log       *slog.Logger
+	now       func() time.Time
+	rejects   *rate.Limiter
+	addresses *limits
+	media     *limits
+	agents    *otter.Cache[string, agent]
+	tokens    *otter.Cache[string, beacon.Claims] // verified ones; each is good for all beacons of a view
+	viewers   *otter.Cache[string, beacon.Viewer] // verified identities
+	salts     salts
+	bodies    sync.Pool
+}
+
+// New checks cfg and keys and returns a Handler, which opens its spool. Without
+// countries no country is told.
+func New(cfg Config, keys Keys, producer Producer, countries Countries, reg prometheus.Registerer, log *slog.Logger) (*Handler, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("collect: %w", err)
 	}
 	if len(keys.ViewToken) < 32 || keys.VisitorSalt == nil {
 		return nil, errors.New("collect: a view token key of 32 bytes or more and a visitor salt are needed")
 	}
-	m, err := newMetrics(reg)
-	if err != nil {
-		return nil, fmt.Errorf("collect: %w", err)
-	}
-	agents, err := otter.New(&otter.Options[string, agent]{MaximumSize: 4096})
-	if err != nil {
-		return nil, fmt.Errorf("collect: %w", err)
-	}
-	tokens, err := otter.New(&otter.Options[string, beacon.Claims]{MaximumSize: 20_000})
-	if err != nil {
-		return nil, fmt.Errorf("collect: %w", err)
-	}
-	return &Handler{
-		cfg: cfg, keys: keys, producer: producer, metrics: m, log: log, now: time.Now, agents: agents, tokens: tokens,
+	h := &Handler{
+		cfg: cfg, keys: keys, countries: countries, log: log, now: time.Now,
 		rejects: rate.NewLimiter(rate.Limit(cfg.RejectsPerSecond), 2*cfg.RejectsPerSecond),
 		salts:   salts{of: keys.VisitorSalt},
 		bodies:  sync.Pool{New: func() any { b := make([]byte, beacon.MaxBody+1); return &b }},
-	}, nil
-}
-
-// Register adds the routes. They take no credentials, so checks of the caller's
-// origin must leave them out.
-func (h *Handler) Register(e *echo.Echo) {
-	e.POST(Path, h.post)
-	e.OPTIONS(Path, h.options)
-}
-
-func allowAnyOrigin(c echo.Context) http.Header {
-	header := c.Response().Header()
-	header.Set("Access-Control-Allow-Origin", "*")
-	header.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	return header
-}
-
-func (h *Handler) options(c echo.Context) error {
-	header := allowAnyOrigin(c)
-	header.Set("Access-Control-Allow-Methods", "POST, OPTIONS")
-	header.Set("Access-Control-Allow-Headers", "Content-Type")
-	header.Set("Access-Control-Max-Age", "86400")
-	return c.NoContent(http.StatusNoContent)
-}
-
-func (h *Handler) post(c echo.Context) error {
-	header := allowAnyOrigin(c)
-	header.Set("Cache-Control", "no-store")
-	r := c.Request()
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "text/plain" || r.Header.Get("Content-Encoding") != "" {
-		h.metrics.beacons.WithLabelValues("media_type").Inc()
-		return fault.New(fault.Invalid, "beacon-media-type", "A beacon is text/plain without Content-Encoding.")
 	}
-	buffer := h.bodies.Get().(*[]byte)
-	defer h.bodies.Put(buffer)
-	n, err := io.ReadFull(r.Body, *buffer)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fault.Wrap(fault.Invalid, err, "beacon-body", "The body could not be read.")
+	for _, open := range []func() error{
+		func() (err error) { h.metrics, err = newMetrics(reg); return err },
+		func() (err error) { h.keeper, err = newKeeper(cfg, producer, h.metrics, log); return err },
+		func() (err error) { h.addresses, err = newLimits(cfg.AddressPerSecond, 50_000); return err },
+		func() (err error) { h.media, err = newLimits(cfg.MediaPerSecond, 10_000); return err },
+		func() (err error) { h.agents, err = cache[agent](4096); return err },
+		func() (err error) { h.tokens, err = cache[beacon.Claims](20_000); return err },
+		func() (err error) { h.viewers, err = cache[beacon.Viewer](5000); return err },
+	} {
+		if err := open(); err != nil {
+			return nil, fmt.Errorf("collect: %w", err)
+		}
 	}
-	body, received := (*buffer)[:n], h.now()
+	return h, nil
+}
+
+func cache[V any](size int) (*otter.Cache[string, V], error) {
+	return otter.New(&otter.Options[string, V]{MaximumSize: size})
+}
+
+// Run moves what waits on disk to the event log until ctx ends.
+func (h *Handler) Run(ctx context.Context) error { return h.keeper.run(ctx) }
+
+// arrival is what a request says.
+type arrival struct {
+	body      []byte // valid only during the call
+	mediaType string
+	encoding  string
+	agent     string
+	address   netip.Addr
+	optedOut  bool
+	sentAt    string
+}
+
+// take makes a beacon durable, or says why it is not taken.
+func (h *Handler) take(ctx context.Context, a *arrival) error {
+	received := h.now()
+	if !h.addresses.allow(addressKey(a.address), received) {
+		return h.limited("address")
+	}
+	body, release, err := h.plain(a)
+	if err != nil {
+		return h.refuse(ctx, err, beacon.Claims{}, a.body, received)
+	}
+	defer release()
 	batch, claims, err := h.check(body, received)
 	if err != nil {
-		return h.refuse(r.Context(), err, body, received)
+		return h.refuse(ctx, err, claims, body, received)
+	}
+	if !h.media.allow(claims.Media, received) {
+		return h.limited("media")
+	}
+	if a.sentAt != "" {
+		if at, err := strconv.ParseInt(a.sentAt, 10, 64); err == nil {
+			batch.Sent(at)
+		}
 	}
 	batch.Clamp(claims.Duration, received)
-	record := h.enrich(batch, claims, r, c.RealIP(), received)
-	if err := h.produce(r.Context(), record); err != nil {
-		h.metrics.beacons.WithLabelValues("unavailable").Inc()
-		header.Set("Retry-After", strconv.Itoa(int(h.cfg.RetryAfter.Seconds())))
-		return fault.Wrap(fault.Unavailable, err, "event-log-away", "Beacons cannot be taken right now. Send it again later.")
+	record := h.enrich(batch, claims, a, received)
+	if err := h.keep(ctx, record, record.View); err != nil {
+		return err
 	}
 	h.metrics.count(record)
-	return c.NoContent(http.StatusNoContent)
+	return nil
 }
 
+// addressKey is what a client is limited by: its address, or the /64 of it, of
+// which a client may use each.
+func addressKey(addr netip.Addr) string {
+	if addr = addr.Unmap(); addr.Is6() {
+		if p, err := addr.Prefix(64); err == nil {
+			addr = p.Addr()
+		}
+	}
+	raw := addr.As16()
+	return string(raw[:])
+}
+
+func (h *Handler) limited(by string) error {
+	h.metrics.beacons.WithLabelValues("limited").Inc()
+	h.metrics.limited.WithLabelValues(by).Inc()
+	return fault.New(fault.RateLimited, "beacon-rate", "Too many beacons for one %s. Send it again later.", by)
+}
+
+func (h *Handler) unavailable(err error) error {
+	h.metrics.beacons.WithLabelValues("unavailable").Inc()
+	return fault.Wrap(fault.Unavailable, err, "event-log-away", "Beacons cannot be taken right now. Send it again later.")
+}
+
+// check decodes a body and verifies its token. With an error it returns the
+// claims if the token is good.
 func (h *Handler) check(body []byte, now time.Time) (*beacon.Batch, beacon.Claims, error) {
 	batch, err := beacon.Decode(body)
-	if err != nil {
+	if batch == nil {
 		return nil, beacon.Claims{}, err
 	}
 	claims, ok := h.tokens.GetIfPresent(batch.Token)
 	if ok && now.Before(claims.ExpiresAt) {
-		return batch, claims, nil
+		return batch, claims, err
 	}
-	claims, err = beacon.VerifyViewToken(h.keys.ViewToken, batch.Token, now)
-	if err == nil {
+	claims, invalid := beacon.VerifyViewToken(h.keys.ViewToken, batch.Token, now)
+	if invalid == nil {
 		h.tokens.Set(batch.Token, claims)
+	}
+	if err == nil {
+		err = invalid
 	}
 	return batch, claims, err
 }
 
-// produce waits for the acknowledgement even if the viewer has left: a page that
-// closes does not wait for its last beacon's answer.
-func (h *Handler) produce(ctx context.Context, record *beacon.Record) error {
+// keep makes the record durable under key.
+func (h *Handler) keep(ctx context.Context, record *beacon.Record, key string) error {
 	value, err := beacon.EncodeRecord(record)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.AckTimeout)
-	defer cancel()
-	started := time.Now()
-	if err := h.producer.Write(ctx, eventlog.TopicBeacons, eventlog.Message{Key: []byte(record.View), Value: value}); err != nil {
-		return err
+	if err := h.keeper.keep(ctx, eventlog.TopicBeacons, eventlog.Message{Key: []byte(key), Value: value}); err != nil {
+		return h.unavailable(err)
 	}
-	h.metrics.ack.Observe(time.Since(started).Seconds())
 	return nil
 }
 
-// refuse keeps a refused body, as far as the rate allows, and returns the answer.
-func (h *Handler) refuse(ctx context.Context, err error, body []byte, at time.Time) error {
+// refuse keeps a refused body, as far as the rate allows, and a receipt of it,
+// and returns the answer.
+func (h *Handler) refuse(ctx context.Context, err error, claims beacon.Claims, body []byte, at time.Time) error {
 	refusal, ok := errors.AsType[*beacon.Error](err)
 	if !ok {
 		return err
 	}
-	h.metrics.beacons.WithLabelValues("refused").Inc()
-	h.metrics.refused.WithLabelValues(string(refusal.Code)).Inc()
+	record := &beacon.Record{
+		V: beacon.Version, Receipt: receipt(), ReceivedAtMS: at.UnixMilli(), Refused: refusal.Code,
+		Account: claims.Account, Media: claims.Media, View: claims.View,
+	}
 	if refusal.Code != beacon.CodeTooLarge && h.rejects.AllowN(at, 1) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		raw := append([]byte(nil), body...) // the producer may hold it longer than this call
-		if err := h.producer.Write(ctx, eventlog.TopicRejected, eventlog.Rejected("collect", string(refusal.Code), refusal.Detail, "", at, raw)); err != nil {
-			h.metrics.unkept.Inc()
-			h.log.DebugContext(ctx, "refused beacon not kept", "err", err)
+		raw := append([]byte(nil), body...) // held longer than this call
+		if err := h.keeper.keep(ctx, eventlog.TopicRejected, eventlog.Rejected("collect", string(refusal.Code), refusal.Detail, "", at, raw)); err != nil {
+			return h.unavailable(err)
 		}
 	} else {
 		h.metrics.unkept.Inc()
 	}
+	if err := h.keep(ctx, record, strconv.FormatUint(record.Receipt, 36)); err != nil {
+		return err
+	}
+	h.metrics.beacons.WithLabelValues("refused").Inc()
+	h.metrics.refused.WithLabelValues(string(refusal.Code)).Inc()
 	kind := fault.Invalid
 	switch refusal.Code {
 	case beacon.CodeTooLarge:

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,21 +36,28 @@ const (
 
 // station is collect with a broker behind it.
 type station struct {
-	t      testing.TB
-	keys   auth.Keys
-	events *eventlog.Log
-	echo   *echo.Echo
-	begun  time.Time // when every token was issued, so that equal claims give equal tokens
+	t       testing.TB
+	keys    auth.Keys
+	events  *eventlog.Log
+	handler *collect.Handler
+	slow    countries
+	echo    *echo.Echo
+	begun   time.Time // when every token was issued, so that equal claims give equal tokens
 }
 
 func newStation(t testing.TB) *station {
 	t.Helper()
+	s := openStation(t, collect.DefaultConfig(), newBroker(t))
+	require.NoError(t, s.events.EnsureTopics(t.Context()))
+	return s
+}
+
+func newBroker(t testing.TB) []string {
+	t.Helper()
 	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(t.TempDir()), kfake.SyncWrites())
 	require.NoError(t, err)
 	t.Cleanup(broker.Close)
-	s := openStation(t, collect.DefaultConfig(), broker.ListenAddrs())
-	require.NoError(t, s.events.EnsureTopics(t.Context()))
-	return s
+	return broker.ListenAddrs()
 }
 
 func openStation(t testing.TB, cfg collect.Config, brokers []string) *station {
@@ -64,12 +72,29 @@ func openStation(t testing.TB, cfg collect.Config, brokers []string) *station {
 	t.Cleanup(func() { _ = producer.Close() })
 	keys, err := auth.NewKeys([]byte("0123456789abcdef0123456789abcdef"))
 	require.NoError(t, err)
-	h, err := collect.New(cfg, collect.Keys{ViewToken: keys.ViewToken, VisitorSalt: keys.VisitorSalt}, producer, prometheus.NewRegistry(), log)
+	slow := countries{make(chan struct{}), make(chan struct{})}
+	h, err := collect.New(cfg, collect.Keys{ViewToken: keys.ViewToken, VisitorSalt: keys.VisitorSalt}, producer, slow, prometheus.NewRegistry(), log)
 	require.NoError(t, err)
-	e := echo.New()
-	e.HTTPErrorHandler = httpx.ErrorHandler(log)
+	e := httpx.New(nil, log)
 	h.Register(e)
-	return &station{t: t, keys: keys, events: events, echo: e, begun: time.Now()}
+	return &station{t: t, keys: keys, events: events, handler: h, slow: slow, echo: e, begun: time.Now()}
+}
+
+// countries knows the one address the tests come from, and takes its time for
+// another.
+type countries struct{ begun, goOn chan struct{} }
+
+const slowAddress = "198.51.100.99"
+
+func (c countries) Of(addr netip.Addr) string {
+	switch addr.String() {
+	case address:
+		return "CH"
+	case slowAddress:
+		close(c.begun)
+		<-c.goOn
+	}
+	return ""
 }
 
 func (s *station) token(change func(*beacon.Claims)) string {
@@ -120,16 +145,30 @@ func (s *station) logged(topic string) []eventlog.Message {
 	return all
 }
 
+// records returns those of the batches that were taken.
 func (s *station) records() []*beacon.Record {
 	s.t.Helper()
-	var all []*beacon.Record
+	taken, _ := s.receipts()
+	return taken
+}
+
+// receipts returns every record, those of batches and those of refusals.
+func (s *station) receipts() (taken, refused []*beacon.Record) {
+	s.t.Helper()
+	seen := map[uint64]bool{}
 	for _, m := range s.logged(eventlog.TopicBeacons) {
 		r, err := beacon.DecodeRecord(m.Value)
 		require.NoError(s.t, err)
+		require.False(s.t, seen[r.Receipt], "receipts are told apart")
+		seen[r.Receipt] = true
+		if r.Refused != "" {
+			refused = append(refused, r)
+			continue
+		}
 		require.Equal(s.t, r.View, string(m.Key))
-		all = append(all, r)
+		taken = append(taken, r)
 	}
-	return all
+	return taken, refused
 }
 
 func problemType(t testing.TB, res *http.Response) string {
@@ -147,7 +186,7 @@ func TestSamplesAreLoggedOrRefusedByCode(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(samples, "index.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(b, &index))
-	accepted, kept := 0, map[string]string{}
+	accepted, kept, refusals := 0, map[string]string{}, map[string]int{}
 	for _, sample := range index {
 		body := s.sample(sample.File)
 		res := s.post(body, nil)
@@ -166,11 +205,20 @@ func TestSamplesAreLoggedOrRefusedByCode(t *testing.T) {
 		}
 		require.Equal(t, want, res.StatusCode, sample.File)
 		require.Equal(t, "/problems/beacon-"+strings.ReplaceAll(sample.Code, "_", "-"), problemType(t, res), sample.File)
+		refusals[sample.Code]++
 		if sample.Code != "body_too_large" {
 			kept[body] = sample.Code
 		}
 	}
-	require.Len(t, s.records(), accepted)
+	taken, refused := s.receipts()
+	require.Len(t, taken, accepted)
+	for _, r := range refused {
+		refusals[string(r.Refused)]--
+		require.Equal(t, r.Refused != "token_missing" && r.Account != "", r.Media == "media00001", "whose it is, if the token could be read")
+	}
+	for code, n := range refusals {
+		require.Zero(t, n, "receipts of %s", code)
+	}
 	rejected := s.logged(eventlog.TopicRejected)
 	require.Len(t, rejected, len(kept))
 	for _, m := range rejected {
@@ -189,6 +237,7 @@ func TestRecordsAreClampedAndEnriched(t *testing.T) {
 	require.Equal(t, int64(60_000), r.DurationMS)
 	require.Equal(t, [3]string{"desktop", "Chrome", "Linux"}, [3]string{r.Device, r.Browser, r.OS})
 	require.False(t, r.Bot)
+	require.Equal(t, "CH", r.Country)
 	require.Len(t, r.Events, 2)
 	for _, e := range r.Events {
 		require.LessOrEqual(t, e.ToMS, int64(60_000))
@@ -228,6 +277,7 @@ func TestVisitorsArePseudonymsOfTheDayAndNoAddressIsKept(t *testing.T) {
 	require.NotEqual(t, r[0].Visitor, r[2].Visitor, "another browser")
 	require.Empty(t, r[3].Visitor, "Sec-GPC")
 	require.Empty(t, r[4].Visitor, "DNT")
+	require.Equal(t, []bool{false, false, false, true, true, false}, []bool{r[0].OptedOut, r[1].OptedOut, r[2].OptedOut, r[3].OptedOut, r[4].OptedOut, r[5].OptedOut})
 	require.NotEqual(t, r[0].Visitor, r[5].Visitor, "accounts cannot compare their visitors")
 	for _, m := range s.logged(eventlog.TopicBeacons) {
 		require.NotContains(t, string(m.Value), address)
@@ -256,13 +306,14 @@ func TestUserAgentsAreReduced(t *testing.T) {
 		all := s.records()
 		r := all[len(all)-1]
 		require.Equal(t, []any{c.device, c.browser, c.os, c.bot}, []any{r.Device, r.Browser, r.OS, r.Bot}, c.ua)
+		require.Equal(t, c.bot, r.BotReason != "", c.ua)
 	}
 }
 
 func TestOnlyPlainTextIsTaken(t *testing.T) {
 	t.Parallel()
 	s := newStation(t)
-	for _, header := range []http.Header{{"Content-Type": {"application/json"}}, {"Content-Type": {""}}, {"Content-Encoding": {"gzip"}}} {
+	for _, header := range []http.Header{{"Content-Type": {"application/json"}}, {"Content-Type": {""}}, {"Content-Encoding": {"gzip"}}, {"Content-Encoding": {"br"}}} {
 		res := s.post(s.sample("valid-load-only.json"), header)
 		require.Equal(t, http.StatusUnprocessableEntity, res.StatusCode)
 		require.Equal(t, "/problems/beacon-media-type", problemType(t, res))

@@ -4,8 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"net/http"
+	"hash"
+	"math/rand/v2"
+	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,35 +23,65 @@ const maxAgentLen = 512
 // agent is what is kept of a user agent.
 type agent struct {
 	device, browser, os string
-	bot                 bool
+	bot                 string // why it is one, or empty
 }
 
+// receipt returns a new number for a receipt.
+func receipt() uint64 { return max(1, rand.Uint64()) }
+
 // enrich makes the record of a clamped batch.
-func (h *Handler) enrich(b *beacon.Batch, c beacon.Claims, r *http.Request, addr string, received time.Time) *beacon.Record {
-	ua := r.UserAgent()
-	ua = ua[:min(len(ua), maxAgentLen)]
+func (h *Handler) enrich(b *beacon.Batch, c beacon.Claims, in *arrival, received time.Time) *beacon.Record {
+	ua := in.agent[:min(len(in.agent), maxAgentLen)]
 	a := h.agent(ua)
 	record := &beacon.Record{
 		V: beacon.Version, Account: c.Account, Media: c.Media, View: c.View, Seq: b.Seq,
-		ReceivedAtMS: received.UnixMilli(), Page: b.Page, Device: a.device, Browser: a.browser, OS: a.os, Bot: a.bot,
-		DurationMS: c.Duration.Milliseconds(), Events: b.Events,
+		ReceivedAtMS: received.UnixMilli(), Receipt: receipt(), Page: b.Page,
+		Device: a.device, Browser: a.browser, OS: a.os, Bot: a.bot != "", BotReason: a.bot,
+		DurationMS: c.Duration.Milliseconds(), Events: b.Events, OptedOut: in.optedOut,
 	}
-	if !optedOut(r.Header) {
-		record.Visitor = h.visitor(c.Account, addr, ua, received)
+	if h.countries != nil && in.address.IsValid() {
+		record.Country = h.countries.Of(in.address)
+	}
+	if !in.optedOut {
+		record.Visitor = h.visitor(c.Account, in.address, ua, received)
+		record.Identity = h.identity(b.Viewer, c, received)
 	}
 	return record
 }
 
-// optedOut honours Global Privacy Control and Do Not Track.
-func optedOut(header http.Header) bool {
-	return header.Get("Sec-GPC") == "1" || header.Get("DNT") == "1"
+// identity returns who the viewer is, if a token of the view's account says so.
+func (h *Handler) identity(token string, c beacon.Claims, now time.Time) string {
+	if token == "" {
+		return c.Identity
+	}
+	v, ok := h.viewers.GetIfPresent(token)
+	if !ok || !now.Before(v.ExpiresAt) {
+		var err error
+		if v, err = beacon.VerifyViewerToken(h.keys.ViewToken, token, now); err != nil {
+			h.metrics.strangers.Inc()
+			return c.Identity
+		}
+		h.viewers.Set(strings.Clone(token), v)
+	}
+	if v.Account != c.Account {
+		h.metrics.strangers.Inc()
+		return c.Identity
+	}
+	return v.Identity
 }
 
 // visitor returns the pseudonym of the day.
-func (h *Handler) visitor(account, addr, ua string, at time.Time) string {
-	mac := hmac.New(sha256.New, h.salts.at(at))
-	mac.Write([]byte(account + "|" + addr + "|" + ua))
-	return hex.EncodeToString(mac.Sum(nil)[:16])
+func (h *Handler) visitor(account string, addr netip.Addr, ua string, at time.Time) string {
+	day := h.salts.at(at)
+	mac, _ := day.macs.Get().(hash.Hash)
+	defer day.macs.Put(mac)
+	mac.Reset()
+	var buffer [1024]byte
+	b := append(append(buffer[:0], account...), '|')
+	b = append(addr.Unmap().AppendTo(b), '|')
+	mac.Write(append(b, ua...))
+	var sum [sha256.Size]byte
+	return hex.EncodeToString(mac.Sum(sum[:0])[:16])
 }
 
 // salts remembers the salt of the day it was last asked for.
@@ -59,17 +92,20 @@ type salts struct {
 
 type daySalt struct {
 	day  string
-	salt []byte
+	from time.Time
+	macs sync.Pool // of HMACs under the day's salt
 }
 
-func (s *salts) at(t time.Time) []byte {
-	day := t.UTC().Format(time.DateOnly)
-	if last := s.last.Load(); last != nil && last.day == day {
-		return last.salt
+func (s *salts) at(t time.Time) *daySalt {
+	if last := s.last.Load(); last != nil && !t.Before(last.from) && t.Before(last.from.Add(24*time.Hour)) {
+		return last
 	}
-	fresh := &daySalt{day: day, salt: s.of(day)}
+	from := t.UTC().Truncate(24 * time.Hour)
+	fresh := &daySalt{day: from.Format(time.DateOnly), from: from}
+	salt := s.of(fresh.day)
+	fresh.macs.New = func() any { return hmac.New(sha256.New, salt) }
 	s.last.Store(fresh)
-	return fresh.salt
+	return fresh
 }
 
 func (h *Handler) agent(ua string) agent {
@@ -101,13 +137,16 @@ var (
 // videos, and who tests a page in one expects to see the play counted.
 func parseAgent(ua string) agent {
 	if strings.TrimSpace(ua) == "" {
-		return agent{device: "bot", bot: true}
+		return agent{device: "bot", bot: beacon.BotNoAgent}
 	}
 	p := useragent.Parse(ua)
-	a := agent{browser: known(browsers, p.Name), os: known(systems, p.OS), bot: p.Bot && p.Name != useragent.HeadlessChrome}
+	a := agent{browser: known(browsers, p.Name), os: known(systems, p.OS)}
+	if p.Bot && p.Name != useragent.HeadlessChrome {
+		a.bot = beacon.BotAgent
+	}
 	lower := strings.ToLower(ua)
 	switch {
-	case a.bot:
+	case a.bot != "":
 		a.device = "bot"
 	case containsAny(lower, televisions):
 		a.device = "tv"

@@ -36,7 +36,7 @@ func (r *rig) site(keys auth.Keys, caller string) *httptest.Server {
 			return next(c)
 		}
 	})
-	h, err := collect.New(collect.DefaultConfig(), collect.Keys{ViewToken: keys.ViewToken, VisitorSalt: keys.VisitorSalt}, r.producer, prometheus.NewRegistry(), r.log)
+	h, err := collect.New(generous(), collect.Keys{ViewToken: keys.ViewToken, VisitorSalt: keys.VisitorSalt}, r.producer, nil, prometheus.NewRegistry(), r.log)
 	require.NoError(r.t, err)
 	h.Register(e)
 	query.Register(httpx.NewAPI(e, "test"), r.stats(), slog.New(slog.DiscardHandler))
@@ -207,4 +207,11 @@ func TestLongMediaHaveAtMostAThousandCells(t *testing.T) {
 	require.Equal(t, []beacon.Run{{2, 10}, {1, 190}, {0, 634}}, views.Items[0].Strip)
 	_, err = r.stats().Engagement(t.Context(), r.account, "unknown000", query.Filter{})
 	require.ErrorIs(t, err, catalog.ErrNotFound)
+}
+
+// generous lets one address, that of the test, send all there is.
+func generous() collect.Config {
+	cfg := collect.DefaultConfig()
+	cfg.AddressPerSecond = 100_000
+	return cfg
 }

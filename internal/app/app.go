@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,13 +158,28 @@ func (a *App) work(ctx context.Context, p *process, listener net.Listener) error
 	if a.OnReady != nil {
 		a.OnReady(ready)
 	}
-	err := serve(serveCtx, listener, p.echo, a.cfg.ShutdownGrace, a.log)
+	err := a.answer(serveCtx, p, listener)
 	stopLoops()
 	err = errors.Join(err, loops.Wait())
 	if p.producer != nil {
 		err = errors.Join(err, p.producer.Close())
 	}
 	return err
+}
+
+// answer runs the HTTP server until ctx ends. Beacons are answered ahead of it.
+func (a *App) answer(ctx context.Context, p *process, listener net.Listener) error {
+	if p.collect == nil {
+		return serve(ctx, listener, p.echo, a.cfg.ShutdownGrace, a.log)
+	}
+	beacons := p.collect.Listen(listener, func(remote net.Addr, forwarded []string) string {
+		r := &http.Request{RemoteAddr: remote.String(), Header: http.Header{"X-Forwarded-For": forwarded}}
+		return p.echo.IPExtractor(r)
+	})
+	err := serve(ctx, beacons, p.echo, a.cfg.ShutdownGrace, a.log)
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownGrace)
+	defer cancel()
+	return errors.Join(err, beacons.Close(), beacons.Wait(wait))
 }
 
 func (a *App) startEngines(ctx context.Context) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"github.com/vitascope/vitascope/analytics/collect"
 	"github.com/vitascope/vitascope/internal/auth"
 )
 
@@ -65,6 +66,11 @@ type Config struct {
 	ExtraCodecs      []string // hevc, av1: made besides H.264
 	KeepLoudness     bool     // leave sound as loud as it is; otherwise it is brought to -16 LUFS
 
+	CollectAddressRate int    // beacons a second from one address
+	CollectMediaRate   int    // beacons a second for one media
+	CollectSpoolBytes  int64  // cap of what waits on disk while the event log is away
+	CountryTable       string // MMDB of countries; empty: looked for
+
 	InsecureEngines bool // start the embedded ClickHouse even where the kernel has no Landlock
 	InsecureMedia   bool // decode media even where a layer of its sandbox is missing, see doctor
 
@@ -86,6 +92,9 @@ func DefaultConfig() Config {
 		ClickHouseMemoryBytes: 700 << 20,
 		TranscodeWorkers:      defaultWorkers(),
 		TranscodeThreads:      1,
+		CollectAddressRate:    collect.DefaultConfig().AddressPerSecond,
+		CollectMediaRate:      collect.DefaultConfig().MediaPerSecond,
+		CollectSpoolBytes:     collect.DefaultConfig().SpoolBytes,
 		LogLevel:              "info",
 		LogFormat:             "text",
 		ShutdownGrace:         10 * time.Second,
@@ -138,6 +147,10 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.TranscodeThreads, "transcode-threads", c.TranscodeThreads, "threads of each encode; several encodes with one thread are more efficient than one with several")
 	fs.StringSliceVar(&c.ExtraCodecs, "extra-codecs", c.ExtraCodecs, "make ladders in hevc or av1 too, besides H.264 (default: none)")
 	fs.BoolVar(&c.KeepLoudness, "keep-loudness", c.KeepLoudness, "leave sound as loud as it is (default: each video is brought to -16 LUFS, EBU R 128)")
+	fs.IntVar(&c.CollectAddressRate, "collect-address-rate", c.CollectAddressRate, "beacons a second taken from one address")
+	fs.IntVar(&c.CollectMediaRate, "collect-media-rate", c.CollectMediaRate, "beacons a second taken for one media")
+	fs.Int64Var(&c.CollectSpoolBytes, "collect-spool-bytes", c.CollectSpoolBytes, "cap of the beacons kept on disk while the event log is away")
+	fs.StringVar(&c.CountryTable, "country-table", c.CountryTable, "MMDB table that tells viewers' countries (default: looked for)")
 	fs.BoolVar(&c.InsecureEngines, "insecure-engines", c.InsecureEngines, "start the embedded ClickHouse even where the kernel has no Landlock")
 	fs.BoolVar(&c.InsecureMedia, "insecure-media", c.InsecureMedia, "decode media even where the kernel lacks a layer of its sandbox (namespaces, Landlock, seccomp)")
 	fs.StringVar(&c.MetricsListen, "metrics-listen", c.MetricsListen, "address of Prometheus metrics at /metrics, host:port (default: not served)")

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/vitascope/vitascope/analytics/collect"
+	"github.com/vitascope/vitascope/analytics/collect/country"
 	"github.com/vitascope/vitascope/analytics/dashboard"
 	"github.com/vitascope/vitascope/analytics/query"
 	"github.com/vitascope/vitascope/analytics/sink"
@@ -43,6 +44,7 @@ type process struct {
 	loops   []loop
 	health  health
 
+	collect  *collect.Handler   // nil without collect
 	producer *eventlog.Producer // nil without collect and sink
 }
 
@@ -174,13 +176,32 @@ func (a *App) addCollect(p *process, _ *clients) error {
 	if !a.cfg.Has(RoleCollect) {
 		return nil
 	}
-	keys := collect.Keys{ViewToken: a.keys.ViewToken, VisitorSalt: a.keys.VisitorSalt}
-	h, err := collect.New(collect.DefaultConfig(), keys, p.producer, p.metrics, a.log)
+	cc := collect.DefaultConfig()
+	cc.AddressPerSecond, cc.MediaPerSecond = a.cfg.CollectAddressRate, a.cfg.CollectMediaRate
+	cc.SpoolDir, cc.SpoolBytes = filepath.Join(a.cfg.Data, "spool"), a.cfg.CollectSpoolBytes
+	countries, err := a.countries()
 	if err != nil {
 		return err
 	}
-	h.Register(p.echo)
+	keys := collect.Keys{ViewToken: a.keys.ViewToken, VisitorSalt: a.keys.VisitorSalt}
+	p.collect, err = collect.New(cc, keys, p.producer, countries, p.metrics, a.log)
+	if err != nil {
+		return err
+	}
+	p.collect.Register(p.echo)
+	p.loops = append(p.loops, loop{name: "collect", run: p.collect.Run})
 	return nil
+}
+
+// countries opens the table of countries. One that is only looked for may be
+// missing: views then have no country.
+func (a *App) countries() (collect.Countries, error) {
+	path, err := country.Find(a.cfg.CountryTable)
+	if err != nil {
+		a.log.Warn("viewers' countries are not told", "err", err)
+		return nil, nil
+	}
+	return country.Open(path)
 }
 
 // addSink builds what moves beacons into ClickHouse.

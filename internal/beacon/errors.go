@@ -7,6 +7,7 @@ type Code string
 
 // Codes of refusal.
 const (
+	CodeMediaType       Code = "media_type" // not text/plain, or not as Content-Encoding says
 	CodeTooLarge        Code = "body_too_large"
 	CodeNotUTF8         Code = "not_utf8"
 	CodeNotJSON         Code = "not_json"

@@ -1,0 +1,119 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/vitascope/vitascope/analytics/collect/spool"
+	"github.com/vitascope/vitascope/internal/eventlog"
+)
+
+// keeper makes messages durable: in the event log, or, while that is away, on
+// the spool, from which they go to the log in their order once it is back. A
+// message whose write failed may be in both; readers of the log drop repeats.
+type keeper struct {
+	producer Producer
+	spool    *spool.Spool // nil: none
+	timeout  time.Duration
+	metrics  *metrics
+	log      *slog.Logger
+
+	away  atomic.Bool   // the log did not take something: do not wait for it
+	added chan struct{} // something is on the spool
+}
+
+func newKeeper(cfg Config, producer Producer, m *metrics, log *slog.Logger) (*keeper, error) {
+	k := &keeper{producer: producer, timeout: cfg.AckTimeout, metrics: m, log: log, added: make(chan struct{}, 1)}
+	if cfg.SpoolDir == "" {
+		return k, nil
+	}
+	var err error
+	k.spool, err = spool.Open(cfg.SpoolDir, cfg.SpoolBytes, log)
+	return k, err
+}
+
+// keep returns when the message is durable. It waits for that even if ctx ends:
+// a page that closes does not wait for its last beacon's answer.
+func (k *keeper) keep(ctx context.Context, topic string, m eventlog.Message) error {
+	if !k.away.Load() {
+		err := k.write(ctx, topic, m)
+		if err == nil || k.spool == nil {
+			return err
+		}
+		if !k.away.Swap(true) {
+			k.log.WarnContext(ctx, "the event log does not take beacons: keeping them on disk", "err", err)
+		}
+	}
+	if err := k.spool.Append(spool.Entry{Topic: topic, Message: m}); err != nil {
+		return err
+	}
+	k.metrics.spooled.Inc()
+	select {
+	case k.added <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (k *keeper) write(ctx context.Context, topic string, messages ...eventlog.Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.timeout)
+	defer cancel()
+	started := time.Now()
+	if err := k.producer.Write(ctx, topic, messages...); err != nil {
+		return err
+	}
+	k.metrics.ack.Observe(time.Since(started).Seconds())
+	return nil
+}
+
+// run moves what is on the spool to the log until ctx ends.
+func (k *keeper) run(ctx context.Context) error {
+	if k.spool == nil {
+		return nil
+	}
+	const pause = 500 * time.Millisecond
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return k.spool.Close()
+		case <-k.added:
+		case <-timer.C:
+		}
+		timer.Reset(pause)
+		waited := k.spool.Size()
+		err := k.spool.Drain(func(batch []spool.Entry) error { return k.move(ctx, batch) })
+		k.metrics.spoolBytes.Set(float64(k.spool.Size()))
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			k.log.DebugContext(ctx, "the spool waits for the event log", "bytes", waited, "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
+		case k.away.Swap(false):
+			k.log.InfoContext(ctx, "the event log takes beacons again; what was on disk is in it", "bytes", waited)
+		}
+	}
+}
+
+// move writes a batch, topic by topic: order is kept within each.
+func (k *keeper) move(ctx context.Context, batch []spool.Entry) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	byTopic := map[string][]eventlog.Message{}
+	for _, e := range batch {
+		byTopic[e.Topic] = append(byTopic[e.Topic], e.Message)
+	}
+	var errs []error
+	for topic, messages := range byTopic {
+		errs = append(errs, k.write(ctx, topic, messages...))
+	}
+	return errors.Join(errs...)
+}
