@@ -352,7 +352,10 @@ func TestALeavingViewersBeaconIsStillLogged(t *testing.T) {
 // broker, server and clients in this process: run it with -cpu 1 for one core.
 // The handler run leaves out the HTTP connections.
 func BenchmarkCollect(b *testing.B) {
-	s := newStation(b)
+	cfg := collect.DefaultConfig()
+	cfg.AddressPerSecond, cfg.MediaPerSecond = 1_000_000, 1_000_000
+	s := openStation(b, cfg, newBroker(b))
+	require.NoError(b, s.events.EnsureTopics(b.Context()))
 	body := `{"v":1,"token":"` + s.token(nil) + `","seq":1,"sent_at_ms":1790000000000,"events":[` +
 		`{"k":"watch","at_ms":1790000000000,"from_ms":0,"to_ms":5000,"rate":1,"repeat":false},` +
 		`{"k":"watch","at_ms":1790000000000,"from_ms":1000,"to_ms":2000,"rate":1,"repeat":true}]}`
@@ -370,14 +373,14 @@ func BenchmarkCollect(b *testing.B) {
 		report(b, before)
 	})
 	b.Run("http", func(b *testing.B) {
-		server := httptest.NewServer(s.echo)
-		b.Cleanup(server.Close)
+		addr, stop := s.listen()
+		b.Cleanup(stop)
 		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1024}}
 		b.SetParallelism(256)
 		before := processorTime(b)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				res, err := client.Post(server.URL+collect.Path, "text/plain", strings.NewReader(body))
+				res, err := client.Post("http://"+addr+collect.Path, "text/plain", strings.NewReader(body))
 				if err != nil {
 					b.Error(err)
 					return
