@@ -22,6 +22,7 @@ import (
 
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/internal/limit"
 )
 
 const (
@@ -33,6 +34,9 @@ const (
 	LoginLinkLifetime = 24 * time.Hour
 	// MinPasswordChars is the shortest password accepted (NIST SP 800-63B: 8 or more).
 	MinPasswordChars = 10
+
+	// attemptsPerMinute bounds guesses at passwords and login links from one network.
+	attemptsPerMinute = 10
 
 	sessionLifetime = 30 * 24 * time.Hour
 	sessionUser     = "user"
@@ -66,7 +70,7 @@ func AccountID(ctx context.Context) string { return From(ctx).AccountID }
 type Service struct {
 	db       *catalog.DB
 	sessions *scs.SessionManager
-	attempts *limiter
+	attempts *limit.Networks
 	log      *slog.Logger
 }
 
@@ -82,7 +86,7 @@ func New(db *catalog.DB, secure bool, log *slog.Logger) *Service {
 	sm.Cookie.Secure = secure
 	sm.Cookie.SameSite = http.SameSiteLaxMode
 	sm.Cookie.Path = "/"
-	return &Service{db: db, sessions: sm, attempts: newLimiter(), log: log}
+	return &Service{db: db, sessions: sm, attempts: limit.New(attemptsPerMinute), log: log}
 }
 
 var errUnauthorized = fault.New(fault.Unauthorized, "unauthorized", "Sign in, or send a valid API token as “Authorization: Bearer vs_…”.")

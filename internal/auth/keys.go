@@ -16,6 +16,10 @@ const MinSecretBytes = 32
 type Keys struct {
 	// ViewToken signs and checks the tokens that beacons carry.
 	ViewToken []byte
+	// Grant signs and checks the path tokens of protected media.
+	Grant []byte
+	// Sealing closes the secrets that are stored.
+	Sealing []byte
 
 	visitor []byte
 }
@@ -31,7 +35,7 @@ func NewKeys(secret []byte) (Keys, error) {
 		errs = append(errs, err)
 		return key
 	}
-	k := Keys{ViewToken: derive("view token"), visitor: derive("visitor salt")}
+	k := Keys{ViewToken: derive("view token"), Grant: derive("playback grant"), Sealing: derive("sealing"), visitor: derive("visitor salt")}
 	return k, errors.Join(errs...)
 }
 

@@ -15,6 +15,8 @@
 //	accounts/<account>/media/<media>/captions/<id>/d<milliseconds>/        index.m3u8, <n>.vtt: the same for HLS
 //	accounts/<account>/media/<media>/posters/<id>/                         poster.jpg, upload
 //	pointers/<media>.json                                                  see Pointer
+//	settings/<media>.json                                                  see Settings
+//	accounts/<account>/playback-keys.json                                  see PlaybackKeys
 //
 // An index.jit (package jit) says how to serve the generation's source as HLS. The
 // playlists of such a publication name <track>/index.m3u8, init.mp4 and <n>.m4s
@@ -30,7 +32,7 @@
 // rendition's index.m3u8 beside its segments: these are still served.
 //
 // Keys are made by the server alone and never hold text from users. Everything
-// but the pointer is written once and never changed. A key is never another
+// but pointers, settings and keys is written once and never changed. A key is never another
 // key's folder, so that posix-backed servers can hold them all.
 //
 // A Store is safe for concurrent use.

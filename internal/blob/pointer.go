@@ -24,6 +24,7 @@ type Pointer struct {
 	Publication  int    `json:"publication"`
 	State        string `json:"state"` // "playable" or "ready"
 	Name         string `json:"name"`
+	UploadedMS   int64  `json:"uploaded_ms,omitempty"` // Unix milliseconds
 	DurationMS   int64  `json:"duration_ms"`
 	Width        int    `json:"width"`  // displayed, square pixels; 0 without video
 	Height       int    `json:"height"` // displayed, square pixels; 0 without video
