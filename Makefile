@@ -98,6 +98,10 @@ bench-player: web ## Click to first frame and ten embeds beside npm's players, i
 	node player/web/bench/first-frame.mjs
 	node player/web/bench/embeds.mjs
 
+.PHONY: bench-origin
+bench-origin: build ## Hot and cold segments and playlists beside nginx
+	go run ./deploy/bench -only origin
+
 .PHONY: fuzz
 fuzz: ## Fuzz the parsers of foreign input, 30 s each
 	scripts/fuzz.sh 30s

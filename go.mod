@@ -8,8 +8,10 @@ require (
 	github.com/Eyevinn/hls-m3u8 v0.6.2
 	github.com/Eyevinn/mp4ff v0.52.0
 	github.com/alexedwards/argon2id v1.0.0
+	github.com/andybalholm/brotli v1.2.6
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/asticode/go-astiav v0.16.0
+	github.com/asticode/go-astisub v0.34.0
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.109.1
 	github.com/bluenviron/gohlslib/v2 v2.3.0
 	github.com/danielgtaylor/huma/v2 v2.37.2
@@ -57,9 +59,7 @@ require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect
 	github.com/DataDog/datadog-go/v5 v5.9.1 // indirect
 	github.com/Microsoft/go-winio v0.6.3 // indirect
-	github.com/andybalholm/brotli v1.2.6 // indirect
 	github.com/asticode/go-astikit v0.42.0 // indirect
-	github.com/asticode/go-astisub v0.34.0
 	github.com/asticode/go-astits v1.15.0 // indirect
 	github.com/aws/aws-sdk-go-v2 v1.45.1 // indirect
 	github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream v1.7.20 // indirect

@@ -140,7 +140,7 @@ func TestConfigOfTheRoleIsChecked(t *testing.T) {
 	for _, key := range []string{"public-url", "player-cache-bytes", "player-cache-object-bytes"} {
 		require.ErrorContains(t, err, key)
 	}
-	_, err = player.New(player.DefaultConfig(), store, nil, nil, discard)
+	_, err = player.New(player.DefaultConfig(), store, nil, player.Keys{}, nil, discard)
 	require.Error(t, err, "views cannot be signed without a key")
 }
 

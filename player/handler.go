@@ -1,38 +1,46 @@
 package player
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/internal/limit"
 )
 
 // Handler serves everything a viewer's browser asks for, beacons excepted.
 type Handler struct {
 	cfg     Config
 	states  States
-	viewKey []byte
+	keys    Keys
 	objects *objects
+	metrics *metrics
 	assets  *assets
 	pages   *pages
 	now     func() time.Time
-	log     *slog.Logger
+
+	guesses   *limit.Networks // at passwords
+	comparing chan struct{}   // password comparisons in hand
+
+	log *slog.Logger
 }
 
-// New returns a handler that signs views with viewKey. states may be nil in a
-// process without a catalog: media without a publication are then unknown.
-func New(cfg Config, store Store, states States, viewKey []byte, log *slog.Logger) (*Handler, error) {
+// New returns a handler. states may be nil in a
+// process without a catalog: media without a publication are then unknown. The
+// caller runs it.
+func New(cfg Config, store Store, states States, keys Keys, reg prometheus.Registerer, log *slog.Logger) (*Handler, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("player: %w", err)
 	}
-	if len(viewKey) == 0 {
-		return nil, errors.New("player: a key for view tokens is needed")
+	if len(keys.ViewToken) < 16 || len(keys.Grant) < 16 || len(keys.Sealing) != 32 {
+		return nil, errors.New("player: keys for view tokens, path tokens and sealed secrets are needed")
 	}
 	built, err := loadAssets(dist)
 	if err != nil {
@@ -45,14 +53,33 @@ func New(cfg Config, store Store, states States, viewKey []byte, log *slog.Logge
 	if err != nil {
 		return nil, fmt.Errorf("player: %w", err)
 	}
-	cached, err := newObjects(store, cfg)
+	measured, err := newMetrics(reg)
 	if err != nil {
 		return nil, fmt.Errorf("player: %w", err)
 	}
+	cached, err := newObjects(store, cfg, log)
+	if err != nil {
+		return nil, fmt.Errorf("player: %w", err)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	return &Handler{
-		cfg: cfg, states: states, viewKey: viewKey, objects: cached,
-		assets: built, pages: pages, now: time.Now, log: log,
+		cfg: cfg, states: states, keys: keys, objects: cached,
+		metrics: measured, assets: built, pages: pages, now: cfg.Now, log: log,
+		guesses: limit.New(guessesPerMinute), comparing: make(chan struct{}, comparisons),
 	}, nil
+}
+
+const (
+	guessesPerMinute = 10 // at passwords, from one network
+	comparisons      = 2  // of passwords at once
+)
+
+// Run waits for ctx and then lets the caches go; nothing is served after it.
+func (h *Handler) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return h.objects.media.Close()
 }
 
 // Register adds the routes. All of them are public.
@@ -67,17 +94,29 @@ func (h *Handler) Register(e *echo.Echo) {
 	both("/hls/:id/*", h.serveHLS)
 	e.OPTIONS("/hls/:id/*", preflight)
 	both("/embed/medias/:id/config.json", h.serveConfig)
+	e.POST("/embed/medias/:id/config.json", h.serveConfig)
 	both("/embed/iframe/:id", h.serveFrame)
 	both("/watch/:id", h.serveWatch)
+	both("/share/:id", h.serveShare)
+	both("/oembed", h.serveOEmbed)
+	both("/examples/:id", h.serveExamples)
+	both("/assets/pages/:file", h.servePageFile)
 }
 
-// mediaID matches the ids the catalog makes.
-var mediaID = regexp.MustCompile(`^[a-z0-9]{10}$`)
+// isMediaID tells whether s looks like the ids that the catalog makes.
+func isMediaID(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(s) == idBytes
+}
 
 // paramID returns the id in the path, or an unknown-media fault.
 func paramID(c echo.Context) (string, error) {
 	id := c.Param("id")
-	if !mediaID.MatchString(id) {
+	if !isMediaID(id) {
 		return "", errNoMedia
 	}
 	return id, nil
@@ -98,7 +137,7 @@ func preflight(c echo.Context) error {
 	h := c.Response().Header()
 	openToAll(h)
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD")
-	h.Set("Access-Control-Allow-Headers", "Range")
+	h.Set("Access-Control-Allow-Headers", "Range, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session")
 	h.Set("Access-Control-Max-Age", "86400")
 	return c.NoContent(http.StatusNoContent)
 }

@@ -1,7 +1,6 @@
 package player
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"path"
@@ -35,12 +34,12 @@ const (
 	posterFreshly = "public, max-age=60"
 )
 
-var contentTypes = map[string]string{
-	".m3u8": "application/vnd.apple.mpegurl",
-	".mp4":  "video/mp4",
-	".m4s":  "video/mp4",
-	".vtt":  "text/vtt; charset=utf-8",
-	".jpg":  "image/jpeg",
+var contentTypes = map[string][]string{
+	".m3u8": {"application/vnd.apple.mpegurl"},
+	".mp4":  {"video/mp4"},
+	".m4s":  {"video/mp4"},
+	".vtt":  {"text/vtt; charset=utf-8"},
+	".jpg":  {"image/jpeg"},
 }
 
 func isText(key string) bool {
@@ -49,14 +48,21 @@ func isText(key string) bool {
 
 var errNoObject = fault.New(fault.NotFound, "unknown-object", "There is nothing at this address.")
 
-// serveHLS answers playlists, segments, posters and storyboards.
+// serveHLS answers playlists, segments, posters and storyboards. Those of protected
+// media lie behind a path token, which relative names in playlists keep: asked with
+// a token in the query instead, it sends there.
 func (h *Handler) serveHLS(c echo.Context) error {
 	openToAll(c.Response().Header())
 	id, err := paramID(c)
 	if err != nil {
 		return err
 	}
+	h.metrics.countCMCD(c.Request())
 	ctx := c.Request().Context()
+	settings, err := h.objects.settingsOf(ctx, id)
+	if err != nil {
+		return err
+	}
 	pointer, err := h.objects.pointer(ctx, id)
 	if errors.Is(err, blob.ErrNotFound) {
 		return errNoMedia
@@ -64,22 +70,93 @@ func (h *Handler) serveHLS(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	asked, prefix := c.Param("*"), blob.MediaPrefix(pointer.Account, id)
-	if f, ok := sourceFileOf(pointer.Account, id, asked); ok {
-		found, err := h.objects.sourceFile(ctx, prefix+asked, f)
-		return h.serveObject(c, prefix+asked, found, err, immutable)
+	asked, token := c.Param("*"), ""
+	if rest, ok := strings.CutPrefix(asked, "~"); ok {
+		token, asked, _ = strings.Cut(rest, "/")
 	}
-	name, caching := resolve(asked, pointer)
+	if settings.Access.Open() {
+		return h.serveFileOf(c, pointer, asked, time.Time{})
+	}
+	m := media{id: id, account: pointer.Account, access: settings.Access}
+	if token == "" {
+		return h.sendBehindToken(c, m, asked)
+	}
+	g, err := h.standing(ctx, m, token)
+	if err != nil {
+		return hidden(m.access, err)
+	}
+	return h.serveFileOf(c, pointer, asked, g.Expires)
+}
+
+// sendBehindToken answers a request for a protected file that has no path token:
+// with the way there when its query has a token, as players that cannot send a
+// body bring theirs.
+func (h *Handler) sendBehindToken(c echo.Context, m media, asked string) error {
+	may, err := h.admit(c.Request().Context(), m, caller{addr: c.RealIP()}, credentials{Token: c.QueryParam("token")})
+	if err != nil {
+		return err
+	}
+	if c.QueryParam("token") == "" {
+		return errTokenRequired // a page asks for a way in first, see serveConfig
+	}
+	if !published.MatchString(asked) && !ofSource.MatchString(asked) && !newest.MatchString(asked) && asked != "multivariant.m3u8" && asked != "poster.jpg" {
+		return errNoObject
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.Redirect(http.StatusFound, h.baseURL(c)+"/hls/"+m.id+"/~"+may.path+"/"+asked)
+}
+
+// serveFileOf answers with one file of a publication, named as playlists do. Behind
+// a token it may be kept by the viewer alone, and no longer than the token holds.
+func (h *Handler) serveFileOf(c echo.Context, p blob.Pointer, asked string, until time.Time) error {
+	ctx, prefix := c.Request().Context(), blob.MediaPrefix(p.Account, p.Media)
+	if f, ok := sourceFileOf(p.Account, p.Media, asked); ok {
+		if f.segment < 0 {
+			t, err := h.objects.sourceText(ctx, prefix+asked, f)
+			return h.serveText(c, asked, t, err, h.caching(immutable, until))
+		}
+		found, err := h.objects.sourceSegment(ctx, prefix+asked, f)
+		return h.serveStored(c, asked, found, err, h.caching(immutable, until))
+	}
+	name, caching := resolve(asked, p)
 	if name == "" {
 		return errNoObject
 	}
-	found, err := h.objects.object(ctx, prefix+name)
-	return h.serveObject(c, prefix+name, found, err, caching)
+	caching = h.caching(caching, until)
+	if isText(name) {
+		t, err := h.objects.text(ctx, prefix+name)
+		return h.serveText(c, name, t, err, caching)
+	}
+	found, err := h.objects.stored(ctx, prefix+name)
+	return h.serveStored(c, name, found, err, caching)
 }
+
+// caching returns how long an answer may be kept: as long as its object stays what
+// it is, and behind a token no longer than that holds.
+func (h *Handler) caching(public string, until time.Time) string {
+	if until.IsZero() {
+		return public
+	}
+	age := int64(until.Sub(h.now()) / time.Second)
+	if n, err := strconv.ParseInt(maxAge.FindStringSubmatch(public)[1], 10, 64); err == nil {
+		age = min(age, n)
+	}
+	return "private, max-age=" + strconv.FormatInt(max(0, age), 10)
+}
+
+var maxAge = regexp.MustCompile(`max-age=([0-9]+)`)
 
 // resolve returns the object a path asks for, relative to the media's folder,
 // and how long it may be kept; or nothing when there is no such path.
 func resolve(asked string, p blob.Pointer) (name, caching string) {
+	if name, caching = resolveMoving(asked, p); name == "" && published.MatchString(asked) {
+		return asked, immutable
+	}
+	return name, caching
+}
+
+// resolveMoving is resolve for the names that lead to another object over time.
+func resolveMoving(asked string, p blob.Pointer) (name, caching string) {
 	switch {
 	case asked == "multivariant.m3u8" && p.State == "ready":
 		return p.Multivariant, whenReady
@@ -87,8 +164,6 @@ func resolve(asked string, p blob.Pointer) (name, caching string) {
 		return p.Multivariant, whileGrowing
 	case asked == "poster.jpg":
 		return p.Poster, posterFreshly
-	case published.MatchString(asked):
-		return asked, immutable
 	}
 	if m := newest.FindStringSubmatch(asked); m != nil && m[1] == strconv.Itoa(p.Generation) {
 		if p.State == "ready" {
@@ -99,37 +174,17 @@ func resolve(asked string, p blob.Pointer) (name, caching string) {
 	return "", ""
 }
 
-// serveObject answers with what was found under key, or with why it was not.
-func (h *Handler) serveObject(c echo.Context, key string, found *object, err error, caching string) error {
-	ctx, r := c.Request().Context(), c.Request()
-	if errors.Is(err, blob.ErrNotFound) {
+// notServed is what an object's error is answered with.
+func notServed(c echo.Context, err error) error {
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
 		return errNoObject
+	case c.Request().Context().Err() != nil:
+		return errGone
 	}
-	if err != nil {
-		return err
-	}
-	header := c.Response().Header()
-	header.Set("Content-Type", contentTypes[path.Ext(key)])
-	header.Set("Cache-Control", caching)
-	etag := found.etag
-	if found.gzip != nil {
-		header.Add("Vary", "Accept-Encoding")
-		if accepts(r, "gzip") && r.Header.Get("Range") == "" {
-			header.Set("Content-Encoding", "gzip")
-			found = &object{etag: etag, size: int64(len(found.gzip)), body: found.gzip}
-			etag += "-gz"
-		}
-	}
-	if etag != "" {
-		header.Set("ETag", `"`+etag+`"`)
-	}
-	content := h.objects.open(ctx, key, found)
-	defer content.Close()
-	// Ranges, conditions and HEAD are net/http's. When the store fails midway it
-	// drops the connection, since less was written than the length says.
-	http.ServeContent(c.Response(), r, "", time.Time{}, content)
-	if err := ctx.Err(); err != nil && !errors.Is(err, context.Canceled) {
-		h.log.DebugContext(ctx, "object not sent to its end", "err", err)
-	}
-	return nil
+	return err
 }
+
+// errGone is for a viewer who left before there was anything to send. The status is
+// nginx's, and nobody reads it.
+var errGone = echo.NewHTTPError(499, "the client has closed the connection")

@@ -26,6 +26,7 @@ var store *blob.Store
 
 var (
 	viewKey = []byte("0123456789abcdef0123456789abcdef")
+	keys    = player.Keys{ViewToken: viewKey, Grant: []byte("grants are signed with this key!"), Sealing: []byte("secrets are sealed with this key")}
 	discard = slog.New(slog.DiscardHandler)
 )
 
@@ -114,13 +115,25 @@ func serve(t *testing.T, from player.Store, known player.States, change ...func(
 	for _, f := range change {
 		f(&cfg)
 	}
-	h, err := player.New(cfg, from, known, viewKey, discard)
+	h, err := player.New(cfg, from, known, keys, nil, discard)
 	require.NoError(t, err)
+	closeAfter(t, h)
 	e := httpx.New(nil, discard)
 	h.Register(e)
-	server := httptest.NewServer(e)
+	server := httptest.NewServer(h.Hot(e))
 	t.Cleanup(server.Close)
 	return server
+}
+
+// closeAfter runs the handler until the test ends.
+func closeAfter(t *testing.T, h *player.Handler) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-done)
+	})
 }
 
 // answer is a response with its body read.

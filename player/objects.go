@@ -6,146 +6,162 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
+	"log/slog"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/maypok86/otter/v2"
 
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/fault"
-	"github.com/vitascope/vitascope/internal/jit"
+	"github.com/vitascope/vitascope/internal/playback"
+	"github.com/vitascope/vitascope/player/internal/cache"
 )
 
-// readTimeout bounds one read of a small object or pointer. Readers that joined
-// it wait no longer either.
-const readTimeout = 30 * time.Second
+const (
+	// textShare is the part of CacheBytes that texts may take.
+	textShare = 4
+	// maxTextBytes bounds a text: a playlist of 12 h takes less than 1 MiB.
+	maxTextBytes = 16 << 20
+	// textOverhead is what an entry costs beside its bytes, roughly.
+	textOverhead = 512
+)
 
-// objectOverhead is what an entry costs beside its bytes, roughly.
-const objectOverhead = 512
-
-// object is a stored object: its bytes when it is small, else only its facts.
-type object struct {
-	etag string
-	size int64
-	body []byte // nil when the object is streamed
-	gzip []byte // the compressed form of a text; nil for media
-	// A segment that is streamed from its source; see source.go.
-	segment *jit.Segment
-	source  jit.Source
+// text is a playlist or text track, or another small file made here, with its
+// ready-compressed forms.
+type text struct {
+	etag         string
+	body         []byte
+	gzip, brotli []byte // nil for what is not worth compressing
 }
 
-// weight is about how much memory the object takes.
-func (o *object) weight() int {
-	n := len(o.body) + len(o.gzip) + objectOverhead
-	if o.segment != nil {
-		n += len(o.segment.Header) + len(o.segment.Ranges)*16
-	}
-	return n
-}
+func (t *text) weight() int { return len(t.body) + len(t.gzip) + len(t.brotli) + textOverhead }
 
-// objects reads the store through memory.
+// objects reads the store through memory and disk.
 type objects struct {
 	store    Store
-	limit    int64
-	cache    *otter.Cache[string, *object]
-	pointers *otter.Cache[string, blob.Pointer]
+	media    *cache.Cache
+	texts    *otter.Cache[string, *text]
+	pointers *fresh[blob.Pointer]
+	settings *fresh[blob.Settings]
+	keys     *fresh[blob.PlaybackKeys]
 	indexes  *otter.Cache[string, *sourceIndex]
 }
 
-func newObjects(store Store, cfg Config) (*objects, error) {
-	cache, err := otter.New(&otter.Options[string, *object]{
-		MaximumWeight: uint64(cfg.CacheBytes),
-		Weigher: func(key string, o *object) uint32 {
-			return uint32(min(len(key)+o.weight(), 1<<31))
-		},
+func newObjects(store Store, cfg Config, log *slog.Logger) (*objects, error) {
+	o := &objects{store: store}
+	var errs [6]error
+	o.texts, errs[0] = otter.New(&otter.Options[string, *text]{
+		MaximumWeight: uint64(cfg.CacheBytes / textShare),
+		Weigher:       func(key string, t *text) uint32 { return uint32(len(key) + t.weight()) },
 	})
-	if err != nil {
-		return nil, fmt.Errorf("object cache: %w", err)
-	}
-	pointers, err := otter.New(&otter.Options[string, blob.Pointer]{
-		MaximumSize:      10_000,
-		ExpiryCalculator: otter.ExpiryCreating[string, blob.Pointer](PointerAge),
+	o.pointers, errs[1] = newFresh(10_000, store.ReadPointer)
+	o.settings, errs[4] = newFresh(10_000, func(ctx context.Context, media string) (blob.Settings, error) {
+		return orNone(store.ReadSettings(ctx, media))
 	})
-	if err != nil {
-		return nil, fmt.Errorf("pointer cache: %w", err)
+	o.keys, errs[5] = newFresh(1_000, func(ctx context.Context, account string) (blob.PlaybackKeys, error) {
+		return orNone(store.ReadPlaybackKeys(ctx, account))
+	})
+	o.indexes, errs[2] = newIndexes()
+	kept := cache.Config{MemoryBytes: cfg.CacheBytes - cfg.CacheBytes/textShare, MemoryObjectBytes: cfg.CacheObjectBytes}
+	if cfg.DiskCache {
+		kept.Dir, kept.DiskBytes = cfg.CacheDir, cfg.DiskCacheBytes
 	}
-	indexes, err := newIndexes()
-	if err != nil {
-		return nil, fmt.Errorf("index cache: %w", err)
+	o.media, errs[3] = cache.New(kept, log)
+	return o, errors.Join(errs[:]...)
+}
+
+// orNone takes a document that does not exist for an empty one.
+func orNone[V any](doc V, err error) (V, error) {
+	if errors.Is(err, blob.ErrNotFound) {
+		return doc, nil
 	}
-	return &objects{store: store, limit: cfg.CacheObjectBytes, cache: cache, pointers: pointers, indexes: indexes}, nil
+	return doc, err
 }
 
 // pointer returns the media's newest publication, or blob.ErrNotFound.
 func (o *objects) pointer(ctx context.Context, media string) (blob.Pointer, error) {
-	p, err := o.pointers.Get(ctx, media, otter.LoaderFunc[string, blob.Pointer](
-		func(ctx context.Context, media string) (blob.Pointer, error) {
-			ctx, cancel := shared(ctx)
-			defer cancel()
-			return o.store.ReadPointer(ctx, media)
-		}))
-	return p, unavailable(err)
+	return o.pointers.get(ctx, media)
 }
 
-// object returns an object's bytes or facts, or blob.ErrNotFound.
-func (o *objects) object(ctx context.Context, key string) (*object, error) {
-	found, err := o.cache.Get(ctx, key, otter.LoaderFunc[string, *object](
-		func(ctx context.Context, key string) (*object, error) {
-			ctx, cancel := shared(ctx)
-			defer cancel()
-			return o.load(ctx, key)
-		}))
-	return found, unavailable(err)
+// settingsOf returns the media's settings, those of public media when it has none.
+func (o *objects) settingsOf(ctx context.Context, media string) (blob.Settings, error) {
+	return o.settings.get(ctx, media)
 }
 
-func (o *objects) load(ctx context.Context, key string) (*object, error) {
+// keysOf returns the signing keys of an account that count now.
+func (o *objects) keysOf(ctx context.Context, account string) ([]playback.Key, error) {
+	k, err := o.keys.get(ctx, account)
+	return k.Keys, err
+}
+
+// text returns a stored text, or blob.ErrNotFound.
+func (o *objects) text(ctx context.Context, key string) (*text, error) {
+	return o.made(ctx, key, func(ctx context.Context) (*text, error) { return o.readText(ctx, key) })
+}
+
+// made returns the text under key, which make makes once for all who ask.
+func (o *objects) made(ctx context.Context, key string, make func(context.Context) (*text, error)) (*text, error) {
+	if t, ok := o.texts.GetIfPresent(key); ok {
+		return t, nil
+	}
+	t, err := o.texts.Get(ctx, key, otter.LoaderFunc[string, *text](
+		func(ctx context.Context, _ string) (*text, error) {
+			ctx, cancel := shared(ctx)
+			defer cancel()
+			return make(ctx)
+		}))
+	return t, unavailable(err)
+}
+
+func (o *objects) readText(ctx context.Context, key string) (*text, error) {
 	r, info, err := o.store.Get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	found := &object{etag: info.ETag, size: info.Size}
-	if info.Size > o.limit {
-		return found, nil
+	if info.Size > maxTextBytes {
+		return nil, fmt.Errorf("read %s: %d bytes are too many for a text", key, info.Size)
 	}
-	found.body = make([]byte, info.Size)
-	if _, err := io.ReadFull(r, found.body); err != nil {
+	body := make([]byte, info.Size)
+	if _, err := io.ReadFull(r, body); err != nil {
 		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
-	if isText(key) {
-		found.gzip = compress(found.body)
-	}
-	return found, nil
+	return newText(info.ETag, body), nil
 }
 
-// open returns the object's content for one answer; the caller closes it.
-func (o *objects) open(ctx context.Context, key string, found *object) io.ReadSeekCloser {
-	if found.body != nil {
-		return nopCloser{bytes.NewReader(found.body)}
-	}
-	openAt := func(off int64) (io.ReadCloser, error) { return o.store.GetRange(ctx, key, off, found.size-off) }
-	if found.segment != nil {
-		openAt = func(off int64) (io.ReadCloser, error) {
-			return openSegment(ctx, found.segment, found.source, off), nil
+func newText(etag string, body []byte) *text {
+	return &text{etag: etag, body: body, gzip: compress(body), brotli: compressBrotli(body)}
+}
+
+// stored returns a stored object that is no text, or blob.ErrNotFound. The caller
+// closes it.
+func (o *objects) stored(ctx context.Context, key string) (*cache.Object, error) {
+	size := int64(-1)
+	found, err := o.media.Get(ctx, key, func(ctx context.Context, off int64) (io.ReadCloser, cache.Info, error) {
+		if off > 0 && size > off {
+			r, err := o.store.GetRange(ctx, key, off, size-off)
+			return r, cache.Info{}, err
 		}
-	}
-	return &stream{openAt: openAt, size: found.size}
-}
-
-// shared detaches a read from the viewer who happened to ask first: others may
-// have joined it.
-func shared(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+		r, info, err := o.store.Get(ctx, key)
+		size = info.Size
+		if err == nil && off > 0 {
+			_, err = io.CopyN(io.Discard, r, off)
+		}
+		return r, cache.Info{Size: info.Size, ETag: info.ETag}, err
+	})
+	return found, unavailable(err)
 }
 
 // unavailable marks an error of the store, other than a missing object.
 func unavailable(err error) error {
-	if err == nil || errors.Is(err, blob.ErrNotFound) {
+	if err == nil || errors.Is(err, blob.ErrNotFound) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return fault.Wrap(fault.Unavailable, err, "storage-unavailable", "The video cannot be read at the moment.")
 }
 
+// compress makes the gzip form of a text, once.
 func compress(body []byte) []byte {
 	var out bytes.Buffer
 	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
@@ -158,55 +174,13 @@ func compress(body []byte) []byte {
 	return out.Bytes()
 }
 
-type nopCloser struct{ *bytes.Reader }
+// brotliLevel compresses a playlist of 12 h in some 20 ms; 11 would take a second.
+const brotliLevel = 9
 
-func (nopCloser) Close() error { return nil }
-
-// stream reads a large object from wherever it was last sought, for one answer.
-type stream struct {
-	openAt func(off int64) (io.ReadCloser, error)
-	size   int64
-	off    int64
-	r      io.ReadCloser
-}
-
-func (s *stream) Read(p []byte) (int, error) {
-	if s.off >= s.size {
-		return 0, io.EOF
-	}
-	if s.r == nil {
-		r, err := s.openAt(s.off)
-		if err != nil {
-			return 0, err
-		}
-		s.r = r
-	}
-	n, err := s.r.Read(p)
-	s.off += int64(n)
-	return n, err
-}
-
-func (s *stream) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += s.off
-	case io.SeekEnd:
-		offset += s.size
-	}
-	if offset < 0 {
-		return 0, errors.New("seek before the start")
-	}
-	if offset != s.off && s.r != nil {
-		_ = s.r.Close()
-		s.r = nil
-	}
-	s.off = offset
-	return offset, nil
-}
-
-func (s *stream) Close() error {
-	if s.r == nil {
-		return nil
-	}
-	return s.r.Close()
+func compressBrotli(body []byte) []byte {
+	var out bytes.Buffer
+	w := brotli.NewWriterLevel(&out, brotliLevel)
+	_, _ = w.Write(body)
+	_ = w.Close()
+	return out.Bytes()
 }

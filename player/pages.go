@@ -2,27 +2,29 @@ package player
 
 import (
 	"bytes"
-	"embed"
+	stdembed "embed"
 	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/vitascope/vitascope/internal/blob"
+	"github.com/vitascope/vitascope/internal/embed"
 	"github.com/vitascope/vitascope/internal/fault"
 )
 
-//go:embed pages/*.html
-var pageFiles embed.FS
+//go:embed pages
+var pageFiles stdembed.FS
 
 // pages renders the iframe, watch and not-found pages.
 type pages struct {
 	templates *template.Template
 	css       string // URL path, empty before a build
+	files     map[string]pageFile
 	policy    string // Content-Security-Policy but for frame-ancestors
 }
 
@@ -32,13 +34,16 @@ func newPages(cfg Config, built *assets) (*pages, error) {
 		return nil, fmt.Errorf("read pages: %w", err)
 	}
 	p := &pages{templates: templates}
+	if p.files, err = loadPageFiles(); err != nil {
+		return nil, err
+	}
 	if built.pageCSS != "" {
 		p.css = "/assets/player/" + built.pageCSS
 	}
 	// The page may be opened under another of the server's names than PublicURL.
 	ours := strings.TrimSpace("'self' " + cfg.PublicURL)
 	p.policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: " + ours +
-		"; media-src blob: " + ours + "; connect-src " + ours + "; base-uri 'none'; form-action 'none'"
+		"; media-src blob: " + ours + "; connect-src " + ours + "; base-uri 'none'; form-action 'none'; object-src 'none'"
 	return p, nil
 }
 
@@ -56,19 +61,40 @@ type pageData struct {
 	Autoplay           bool
 	Muted, Loop        bool
 	Color              string
+	Start              string // seconds at which it starts, empty for the beginning
+	Script             string // URL path of the page's own script
+	NoIndex            bool
+	FrameAncestors     string // of the Content-Security-Policy
+	LinkedData         *videoObject
+	ExamplesCSS        string
+	Codes              embed.Set
 	PublishedOverHTTPS bool
 }
 
-// serveFrame answers the page inside an iframe embed.
-func (h *Handler) serveFrame(c echo.Context) error {
-	c.Response().Header().Set("Content-Security-Policy", h.pages.policy+"; frame-ancestors *")
-	return h.servePage(c, "frame.html")
-}
+// serveFrame answers the page inside an iframe embed, which may be framed by the
+// sites that the media allows.
+func (h *Handler) serveFrame(c echo.Context) error { return h.servePage(c, "frame.html") }
 
 // serveWatch answers the public page of one video.
-func (h *Handler) serveWatch(c echo.Context) error {
-	c.Response().Header().Set("Content-Security-Policy", h.pages.policy+"; frame-ancestors 'self'")
-	return h.servePage(c, "watch.html")
+func (h *Handler) serveWatch(c echo.Context) error { return h.servePage(c, "watch.html") }
+
+// serveShare answers the page that share links lead to. It says nothing of the video
+// before the token in the address's fragment, which no server sees, has opened it:
+// a private video's page looks like that of an unknown one.
+func (h *Handler) serveShare(c echo.Context) error {
+	id, err := paramID(c)
+	data := h.newPage(c)
+	if err != nil {
+		return h.render(c, http.StatusNotFound, "missing.html", data)
+	}
+	data.describe(media{id: id})
+	data.NoIndex = true
+	data.options(c)
+	return h.render(c, http.StatusOK, "watch.html", data)
+}
+
+func (h *Handler) newPage(c echo.Context) pageData {
+	return pageData{CSS: h.pages.css, Script: h.pages.files["page.js"].path, Base: h.baseURL(c), FrameAncestors: "'self'"}
 }
 
 func (h *Handler) servePage(c echo.Context, name string) error {
@@ -77,16 +103,40 @@ func (h *Handler) servePage(c echo.Context, name string) error {
 	if err == nil {
 		m, err = h.lookUp(c.Request().Context(), id)
 	}
-	data := pageData{CSS: h.pages.css, Base: h.baseURL(c)}
-	if isNotFound(err) {
+	data := h.newPage(c)
+	if name == "frame.html" {
+		data.FrameAncestors = "*"
+	}
+	if isNotFound(err) || err == nil && m.access.Visibility == blob.Private {
 		return h.render(c, http.StatusNotFound, "missing.html", data)
 	}
 	if err != nil {
 		return err
 	}
-	data.describe(m)
+	if name == "frame.html" && len(m.access.Domains) > 0 {
+		data.FrameAncestors = "'self' " + strings.Join(anyPort(m.access.Domains), " ")
+	}
+	data.NoIndex = m.access.Visibility == blob.Unlisted || !m.access.Open()
+	if m.access.Open() {
+		data.describe(m)
+		data.LinkedData = h.linkedData(c.Request().Context(), &data, m)
+	} else {
+		data.describe(media{id: id}) // nothing is told before it is opened
+	}
 	data.options(c)
 	return h.render(c, http.StatusOK, name, data)
+}
+
+// anyPort lets the sites be served at any port, which a policy does not by itself.
+func anyPort(domains []string) []string {
+	out := make([]string, len(domains))
+	for i, d := range domains {
+		out[i] = d
+		if !strings.Contains(d, ":") {
+			out[i] += ":*"
+		}
+	}
+	return out
 }
 
 func (h *Handler) render(c echo.Context, status int, name string, data pageData) error {
@@ -94,7 +144,12 @@ func (h *Handler) render(c echo.Context, status int, name string, data pageData)
 	if err := h.pages.templates.ExecuteTemplate(&out, name, data); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
-	c.Response().Header().Set("Cache-Control", "public, max-age=10")
+	header := c.Response().Header()
+	header.Set("Cache-Control", "public, max-age=10")
+	header.Set("Content-Security-Policy", h.pages.policy+"; frame-ancestors "+data.FrameAncestors)
+	if data.NoIndex {
+		header.Set("X-Robots-Tag", "noindex")
+	}
 	return c.HTMLBlob(status, out.Bytes())
 }
 
@@ -124,19 +179,18 @@ func (d *pageData) describe(m media) {
 	}
 }
 
-var (
-	hexColor = regexp.MustCompile(`^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
-	truthy   = map[string]bool{"1": true, "true": true}
-)
+var truthy = map[string]bool{"1": true, "true": true}
 
-// options reads what the address may choose: autoplay, muted, loop and color.
+// options reads what the address may choose: autoplay, muted, loop, color and t, the
+// time to start at.
 func (d *pageData) options(c echo.Context) {
 	d.Autoplay = truthy[c.QueryParam("autoplay")]
 	d.Muted = truthy[c.QueryParam("muted")]
 	d.Loop = truthy[c.QueryParam("loop")]
-	if color := c.QueryParam("color"); hexColor.MatchString(color) {
-		d.Color = "#" + strings.TrimPrefix(color, "#")
+	if t, ok := startTime(c.QueryParam("t")); ok {
+		d.Start = t
 	}
+	d.Color = embed.Color(c.QueryParam("color"))
 }
 
 func shape(width, height int) string {

@@ -1,7 +1,6 @@
 package player
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/jit"
+	"github.com/vitascope/vitascope/player/internal/cache"
 )
 
 // ofSource matches the files of a source that is served as it is, as its
@@ -75,20 +75,49 @@ func newIndexes() (*otter.Cache[string, *sourceIndex], error) {
 	})
 }
 
-// sourceFile returns a file of a source that is served as it is, or
-// blob.ErrNotFound when there is no such source, track or segment. Small ones are
-// kept and made once for all who ask, as stored objects are.
-func (o *objects) sourceFile(ctx context.Context, key string, f sourceFile) (*object, error) {
-	found, err := o.cache.Get(ctx, key, otter.LoaderFunc[string, *object](
-		func(ctx context.Context, _ string) (*object, error) {
-			ctx, cancel := shared(ctx)
-			defer cancel()
-			return o.makeSourceFile(ctx, f)
-		}))
+// sourceText returns a playlist or init segment of a source that is served as it
+// is, or blob.ErrNotFound when there is no such source or track.
+func (o *objects) sourceText(ctx context.Context, key string, f sourceFile) (*text, error) {
+	return o.made(ctx, key, func(ctx context.Context) (*text, error) {
+		x, err := o.index(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		etag := fmt.Sprintf("%s-%d-%s", x.etag, f.track, f.name)
+		if f.name != jit.InitName {
+			return newText(etag, x.Playlist(f.track)), nil
+		}
+		body, err := x.Init(f.track)
+		if err != nil {
+			return nil, fmt.Errorf("make %s of track %d of %s: %w", f.name, f.track, f.source, err)
+		}
+		return &text{etag: etag, body: body}, nil
+	})
+}
+
+// sourceSegment returns a segment of a source that is served as it is, or
+// blob.ErrNotFound when there is no such source, track or segment. It is read and
+// kept as stored objects are. The caller closes it.
+func (o *objects) sourceSegment(ctx context.Context, key string, f sourceFile) (*cache.Object, error) {
+	found, err := o.media.Get(ctx, key, func(ctx context.Context, off int64) (io.ReadCloser, cache.Info, error) {
+		x, err := o.index(ctx, f)
+		if err != nil {
+			return nil, cache.Info{}, err
+		}
+		segment, err := x.Segment(f.track, f.segment)
+		if err != nil {
+			return nil, cache.Info{}, fmt.Errorf("make %s of track %d of %s: %w", f.name, f.track, f.source, err)
+		}
+		source := &original{store: o.store, key: f.source, size: x.SourceSize()}
+		info := cache.Info{Size: segment.Size, ETag: fmt.Sprintf("%s-%d-%s", x.etag, f.track, f.name)}
+		return openSegment(ctx, segment, source, off), info, nil
+	})
 	return found, unavailable(err)
 }
 
-func (o *objects) makeSourceFile(ctx context.Context, f sourceFile) (*object, error) {
+// index returns the index of a file's source, or blob.ErrNotFound when the source,
+// track or segment does not exist.
+func (o *objects) index(ctx context.Context, f sourceFile) (*sourceIndex, error) {
 	x, err := o.indexes.Get(ctx, f.index, otter.LoaderFunc[string, *sourceIndex](o.loadIndex))
 	if err != nil {
 		return nil, err
@@ -96,42 +125,7 @@ func (o *objects) makeSourceFile(ctx context.Context, f sourceFile) (*object, er
 	if f.track >= x.tracks || f.segment >= x.Segments(f.track) {
 		return nil, fmt.Errorf("track %d, %s of %s: %w", f.track, f.name, f.index, blob.ErrNotFound)
 	}
-	made := &object{etag: fmt.Sprintf("%s-%d-%s", x.etag, f.track, f.name)}
-	switch {
-	case f.segment >= 0:
-		err = o.makeSegment(ctx, made, x, f)
-	case f.name == jit.InitName:
-		made.body, err = x.Init(f.track)
-	default:
-		made.body = x.Playlist(f.track)
-		made.gzip = compress(made.body)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("make %s of track %d of %s: %w", f.name, f.track, f.source, err)
-	}
-	if made.body != nil {
-		made.size = int64(len(made.body))
-	}
-	return made, nil
-}
-
-// makeSegment fetches a segment when it is small enough to be kept, else notes
-// where its bytes are.
-func (o *objects) makeSegment(ctx context.Context, made *object, x *sourceIndex, f sourceFile) error {
-	segment, err := x.Segment(f.track, f.segment)
-	if err != nil {
-		return err
-	}
-	source := &original{store: o.store, key: f.source, size: x.SourceSize()}
-	if segment.Size > o.limit {
-		made.size, made.segment, made.source = segment.Size, segment, source
-		return nil
-	}
-	var body bytes.Buffer
-	body.Grow(int(segment.Size))
-	err = segment.Write(ctx, &body, source)
-	made.body = body.Bytes()
-	return err
+	return x, nil
 }
 
 func (o *objects) loadIndex(ctx context.Context, key string) (*sourceIndex, error) {
@@ -152,7 +146,7 @@ func (o *objects) loadIndex(ctx context.Context, key string) (*sourceIndex, erro
 		return nil, fmt.Errorf("decode %s: %w", key, err)
 	}
 	return &sourceIndex{
-		Index: x, tracks: len(x.Tracks()), etag: info.ETag, weight: uint32(indexGrowth*len(raw) + objectOverhead),
+		Index: x, tracks: len(x.Tracks()), etag: info.ETag, weight: uint32(indexGrowth*len(raw) + textOverhead),
 	}, nil
 }
 

@@ -93,12 +93,11 @@ func (h *Handler) firstFiles(ctx context.Context, p *blob.Pointer, prefix string
 
 // text returns a playlist, stored or made from the source.
 func (h *Handler) text(ctx context.Context, p *blob.Pointer, prefix, name string) ([]byte, error) {
-	found, err := (*object)(nil), error(nil)
+	read := h.objects.text
 	if f, ok := sourceFileOf(p.Account, p.Media, name); ok {
-		found, err = h.objects.sourceFile(ctx, prefix+name, f)
-	} else {
-		found, err = h.objects.object(ctx, prefix+name)
+		read = func(ctx context.Context, key string) (*text, error) { return h.objects.sourceText(ctx, key, f) }
 	}
+	found, err := read(ctx, prefix+name)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,8 @@ var x264 = []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv4
 func (w *world) viewers(t *testing.T, m catalog.Media) string {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	h, err := player.New(player.DefaultConfig(), w.store, nil, bytes.Repeat([]byte("k"), 32), log)
+	key := bytes.Repeat([]byte("k"), 32)
+	h, err := player.New(player.DefaultConfig(), w.store, nil, player.Keys{ViewToken: key, Grant: key, Sealing: key}, nil, log)
 	require.NoError(t, err)
 	e := httpx.New(nil, log)
 	h.Register(e)

@@ -412,7 +412,7 @@ func (s *Service) writePublication(ctx context.Context, m catalog.Media, state c
 		return nil
 	}
 	pointer := blob.Pointer{
-		Account: m.AccountID, Media: m.ID, Generation: m.Generation, Publication: m.Publication, State: string(state), Name: m.Name,
+		Account: m.AccountID, Media: m.ID, Generation: m.Generation, Publication: m.Publication, State: string(state), Name: m.Name, UploadedMS: unixMS(m.UploadedAt),
 		DurationMS: m.DurationMS, Width: m.Width, Height: m.Height, HasVideo: m.HasVideo, HasAudio: m.HasAudio,
 		Multivariant: relative(m.MultivariantKey), Poster: relative(m.PosterKey), Storyboard: relative(m.StoryboardKey),
 		Preview: relative(m.PreviewKey), Chapters: s.chapters(ctx, m),
@@ -421,4 +421,12 @@ func (s *Service) writePublication(ctx context.Context, m catalog.Media, state c
 		return err
 	}
 	return s.store.WritePointer(ctx, pointer)
+}
+
+// unixMS is 0 for the time that is not set.
+func unixMS(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }

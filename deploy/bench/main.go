@@ -45,7 +45,7 @@ type bench struct {
 
 func main() {
 	engines.MaybeRunChild() // the embedded ClickHouse is this program again
-	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap (default: all)")
+	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap, origin (default: all)")
 	long := flag.Bool("long", false, "measure the 10 minute clip and 100 M intervals too (about 30 minutes on 2 cores)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -75,7 +75,7 @@ func run(ctx context.Context, only string, long bool) (err error) {
 	groups := []struct {
 		name string
 		run  func() error
-	}{{"weights", b.weights}, {"memory", b.memory}, {"beacons", b.beacons}, {"pipeline", b.pipeline}, {"heatmap", b.heatmap}}
+	}{{"weights", b.weights}, {"memory", b.memory}, {"beacons", b.beacons}, {"pipeline", b.pipeline}, {"heatmap", b.heatmap}, {"origin", b.origin}}
 	for _, g := range groups {
 		if only != "" && !slices.Contains(strings.Split(only, ","), g.name) {
 			continue

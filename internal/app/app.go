@@ -170,13 +170,13 @@ func (a *App) work(ctx context.Context, p *process, listener net.Listener) error
 // answer runs the HTTP server until ctx ends. Beacons are answered ahead of it.
 func (a *App) answer(ctx context.Context, p *process, listener net.Listener) error {
 	if p.collect == nil {
-		return serve(ctx, listener, p.echo, a.cfg.ShutdownGrace, a.log)
+		return serve(ctx, listener, p.handler, a.cfg.ShutdownGrace, a.log)
 	}
 	beacons := p.collect.Listen(listener, func(remote net.Addr, forwarded []string) string {
 		r := &http.Request{RemoteAddr: remote.String(), Header: http.Header{"X-Forwarded-For": forwarded}}
 		return p.echo.IPExtractor(r)
 	})
-	err := serve(ctx, beacons, p.echo, a.cfg.ShutdownGrace, a.log)
+	err := serve(ctx, beacons, p.handler, a.cfg.ShutdownGrace, a.log)
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownGrace)
 	defer cancel()
 	return errors.Join(err, beacons.Close(), beacons.Wait(wait))

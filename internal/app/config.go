@@ -60,11 +60,14 @@ type Config struct {
 	ClickHouseLibrary     string // libchdb.so of the embedded engine; empty: looked for
 	ClickHouseMemoryBytes int64  // cap of the embedded engine
 
-	MediaBinary      string   // vitascope-media; empty: beside this program, then PATH
-	TranscodeWorkers int      // encodes at once in this process; default: one a processor, and one a GiB of memory at most
-	TranscodeThreads int      // threads of each encode, 1 to 64
-	ExtraCodecs      []string // hevc, av1: made besides H.264
-	KeepLoudness     bool     // leave sound as loud as it is; otherwise it is brought to -16 LUFS
+	MediaBinary          string   // vitascope-media; empty: beside this program, then PATH
+	TranscodeWorkers     int      // encodes at once in this process; default: one a processor, and one a GiB of memory at most
+	TranscodeThreads     int      // threads of each encode, 1 to 64
+	ExtraCodecs          []string // hevc, av1: made besides H.264
+	KeepLoudness         bool     // leave sound as loud as it is; otherwise it is brought to -16 LUFS
+	PlayerCacheBytes     int64    // memory for hot segments and playlists
+	PlayerDiskCache      bool     // keep what was read from S3 on this machine's disk
+	PlayerDiskCacheBytes int64    // how much of it
 
 	CollectAddressRate int    // beacons a second from one address
 	CollectMediaRate   int    // beacons a second for one media
@@ -95,6 +98,9 @@ func DefaultConfig() Config {
 		CollectAddressRate:    collect.DefaultConfig().AddressPerSecond,
 		CollectMediaRate:      collect.DefaultConfig().MediaPerSecond,
 		CollectSpoolBytes:     collect.DefaultConfig().SpoolBytes,
+		PlayerCacheBytes:      128 << 20,
+		PlayerDiskCache:       true,
+		PlayerDiskCacheBytes:  2 << 30,
 		LogLevel:              "info",
 		LogFormat:             "text",
 		ShutdownGrace:         10 * time.Second,
@@ -142,6 +148,9 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.ClickHouseURL, "clickhouse-url", c.ClickHouseURL, "ClickHouse, http://user:password@host:port (default: embedded)")
 	fs.StringVar(&c.ClickHouseLibrary, "clickhouse-library", c.ClickHouseLibrary, "libchdb.so for the embedded engine (default: looked for)")
 	fs.Int64Var(&c.ClickHouseMemoryBytes, "clickhouse-memory-bytes", c.ClickHouseMemoryBytes, "memory cap of the embedded engine")
+	fs.Int64Var(&c.PlayerCacheBytes, "player-cache-bytes", c.PlayerCacheBytes, "memory that holds hot segments and playlists")
+	fs.BoolVar(&c.PlayerDiskCache, "player-disk-cache", c.PlayerDiskCache, "keep what was read from the S3 server in the data folder")
+	fs.Int64Var(&c.PlayerDiskCacheBytes, "player-disk-cache-bytes", c.PlayerDiskCacheBytes, "how much of it")
 	fs.StringVar(&c.MediaBinary, "media-binary", c.MediaBinary, "vitascope-media (default: beside this program, then PATH)")
 	fs.IntVar(&c.TranscodeWorkers, "transcode-workers", c.TranscodeWorkers, "encodes at once in this process")
 	fs.IntVar(&c.TranscodeThreads, "transcode-threads", c.TranscodeThreads, "threads of each encode; several encodes with one thread are more efficient than one with several")
@@ -229,6 +238,12 @@ func (c *Config) Validate() error {
 	}
 	if c.S3Endpoint != "" && (c.S3AccessKey == "" || c.S3SecretKey == "") {
 		bad("s3-access-key, s3-secret-key", "are needed with s3-endpoint")
+	}
+	if c.PlayerCacheBytes < 1<<20 || c.PlayerCacheBytes > 64<<30 {
+		bad("player-cache-bytes", "must be from 1 MiB to 64 GiB")
+	}
+	if c.PlayerDiskCache && c.PlayerDiskCacheBytes < 16<<20 {
+		bad("player-disk-cache-bytes", "must be at least 16 MiB")
 	}
 	if c.TranscodeWorkers < 1 {
 		bad("transcode-workers", "must be at least 1")

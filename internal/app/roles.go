@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/http"
 	"path/filepath"
 	"strings"
 
@@ -40,6 +41,7 @@ type process struct {
 	catalog *catalog.DB
 	auth    *auth.Service // nil without the api role
 	echo    *echo.Echo
+	handler http.Handler // echo, behind what answers the hottest requests
 	metrics *prometheus.Registry
 	loops   []loop
 	health  health
@@ -66,6 +68,7 @@ func (a *App) build(ctx context.Context, c *clients) (*process, error) {
 		}
 	}
 	p.echo = httpx.New(who, a.log)
+	p.handler = p.echo
 	httpx.TrustProxies(p.echo, a.cfg.Proxies)
 	p.health.register(p.echo)
 	if c.events != nil {
@@ -159,15 +162,21 @@ func (a *App) addPlayer(p *process, c *clients) error {
 	}
 	pc := player.DefaultConfig()
 	pc.PublicURL = a.cfg.PublicURL
+	pc.CacheBytes, pc.CacheObjectBytes = a.cfg.PlayerCacheBytes, min(pc.CacheObjectBytes, a.cfg.PlayerCacheBytes)
+	pc.DiskCache, pc.DiskCacheBytes = a.cfg.PlayerDiskCache, a.cfg.PlayerDiskCacheBytes
+	pc.CacheDir = filepath.Join(a.cfg.Data, "cache")
 	var states player.States
 	if c.catalog != nil {
 		states = publicStates{c.catalog}
 	}
-	h, err := player.New(pc, c.blobs, states, a.keys.ViewToken, a.log)
+	keys := player.Keys{ViewToken: a.keys.ViewToken, Grant: a.keys.Grant, Sealing: a.keys.Sealing}
+	h, err := player.New(pc, c.blobs, states, keys, p.metrics, a.log)
 	if err != nil {
 		return err
 	}
 	h.Register(p.echo)
+	p.handler = h.Hot(p.handler)
+	p.loops = append(p.loops, loop{name: "player", run: h.Run})
 	return nil
 }
 

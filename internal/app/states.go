@@ -17,5 +17,5 @@ func (s publicStates) MediaState(ctx context.Context, id string) (player.State, 
 	if errors.Is(err, catalog.ErrNotFound) {
 		return player.State{}, player.ErrUnknownMedia
 	}
-	return player.State{Name: m.Name, State: string(m.State)}, err
+	return player.State{Account: m.AccountID, Name: m.Name, State: string(m.State)}, err
 }
