@@ -76,6 +76,11 @@ test-cluster: ## The same scenario against real Kafka, MinIO, Postgres and Click
 	$(MAKE) --no-print-directory build
 	deploy/cluster/run.sh
 
+.PHONY: test-views
+test-views: build ## A hundred scripted views in a browser against what the figures say of them
+	@scripts/install.sh test
+	VIEWS=100 npm run --silent test:views -w e2e
+
 .PHONY: lint
 lint: ## Static analysis
 	go vet ./...

@@ -3,31 +3,43 @@
 import { findVideo } from "./browser.mjs";
 
 /**
- * The script for the host page. Every 20 ms it looks where the playhead is: while
- * that moves as fast as playback can, the interval grows; a jump ends it. It tells
- * twice a second, and once more when the page goes, if the browser lets it.
+ * The script for the host page. It looks where the playhead is every 20 ms and
+ * whenever the element says that something happened; what the clock had no time to
+ * play, and what a seek stepped over, is not counted. `blur` is the longest that it
+ * did not look while media played, in seconds of media: how well it knows the edges
+ * of intervals. It tells twice a second, and once more when the page goes, if the
+ * browser lets it.
  */
 export const witness = `(() => {
   const find = () => ${findVideo};
   const intervals = [];
-  let video, last, seen;
+  let video, last, seen, rate = 1, blur = 0;
+  const attach = () => {
+    video = find();
+    for (const e of ["timeupdate", "ratechange", "pause", "ended", "playing"]) video?.addEventListener(e, look);
+    video?.addEventListener("seeking", () => { last = undefined; });
+  };
   const look = () => {
-    video ??= find();
+    if (!video) attach();
     if (!video) return;
     const at = video.currentTime, now = performance.now();
-    const most = seen === undefined ? 0 : ((now - seen) / 1000) * video.playbackRate + 0.08;
-    if (last !== undefined && at > last && at - last <= most && !video.seeking) {
-      const open = intervals.at(-1);
-      if (open && open[1] === last) open[1] = at;
-      else intervals.push([last, at]);
+    const could = seen === undefined ? 0 : ((now - seen) / 1000) * Math.max(rate, video.playbackRate);
+    if (!video.seeking) {
+      if (last !== undefined && at > last && at - last <= could + 0.25) {
+        const open = intervals.at(-1);
+        if (open && open[1] === last) open[1] = at;
+        else intervals.push([last, at]);
+        blur = Math.max(blur, could);
+      }
+      last = at;
     }
-    last = at;
     seen = now;
+    rate = video.playbackRate;
   };
   const load = crypto.randomUUID();
-  const tell = (left) => navigator.sendBeacon("/saw", JSON.stringify({ load, left, intervals }));
+  const tell = (left) => navigator.sendBeacon("/saw", JSON.stringify({ load, left, intervals, blur }));
   setInterval(look, 20);
   setInterval(tell, 500, false);
   addEventListener("pagehide", () => { look(); tell(true); });
-  window.witness = { intervals, video: () => (video ??= find()) };
+  window.witness = { intervals, video: () => video ?? (attach(), video) };
 })();`;
