@@ -107,6 +107,11 @@ bench-player: web ## Click to first frame and ten embeds beside npm's players, i
 bench-origin: build ## Hot and cold segments and playlists beside nginx
 	go run ./deploy/bench -only origin
 
+.PHONY: bench-transcode
+bench-transcode: build ## Measure instant and first rungs, ladders and workers beside ffmpeg
+	deploy/cluster/install.sh
+	go run ./deploy/bench -only transcode $(BENCH_FLAGS)
+
 .PHONY: fuzz
 fuzz: ## Fuzz the parsers of foreign input, 30 s each
 	scripts/fuzz.sh 30s

@@ -40,23 +40,25 @@ type bench struct {
 	root    string // the checkout
 	dir     string // scratch, removed at the end
 	long    bool   // the 10 minute clip too
+	short   bool   // fewer rounds, shorter clips
 	results *os.File
 }
 
 func main() {
 	engines.MaybeRunChild() // the embedded ClickHouse is this program again
-	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap, origin (default: all)")
+	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap, origin, transcode (default: all)")
 	long := flag.Bool("long", false, "measure the 10 minute clip and 100 M intervals too (about 30 minutes on 2 cores)")
+	short := flag.Bool("short", false, "fewer rounds and shorter clips of the group transcode: for a look, not for figures")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *only, *long); err != nil {
+	if err := run(ctx, *only, *long, *short); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only string, long bool) (err error) {
+func run(ctx context.Context, only string, long, short bool) (err error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return err
@@ -71,11 +73,11 @@ func run(ctx context.Context, only string, long bool) (err error) {
 		return err
 	}
 	defer results.Close()
-	b := &bench{ctx: ctx, root: root, dir: dir, long: long, results: results}
+	b := &bench{ctx: ctx, root: root, dir: dir, long: long, short: short, results: results}
 	groups := []struct {
 		name string
 		run  func() error
-	}{{"weights", b.weights}, {"memory", b.memory}, {"beacons", b.beacons}, {"pipeline", b.pipeline}, {"heatmap", b.heatmap}, {"origin", b.origin}}
+	}{{"weights", b.weights}, {"memory", b.memory}, {"beacons", b.beacons}, {"pipeline", b.pipeline}, {"heatmap", b.heatmap}, {"origin", b.origin}, {"transcode", b.transcodeGroup}}
 	for _, g := range groups {
 		if only != "" && !slices.Contains(strings.Split(only, ","), g.name) {
 			continue

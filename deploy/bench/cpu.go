@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockTicks is USER_HZ, in which /proc counts; 100 on every Linux that Go runs on.
+const clockTicks = 100
+
+// treeSeconds is the processor time that a process and the children it has waited for
+// have used: of a server, with its media children, and without ClickHouse's, which
+// lives as long as it does.
+func treeSeconds(pid int) (float64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	text := string(raw)
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	ticks := 0
+	for _, field := range fields[11:15] { // utime, stime, cutime, cstime
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return float64(ticks) / clockTicks, nil
+}
+
+// settle waits until a server that has just started uses less than a tenth of a core.
+func (b *bench) settle(s *server) error {
+	for range 60 {
+		before, err := treeSeconds(s.cmd.Process.Pid)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-b.ctx.Done():
+			return b.ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+		after, err := treeSeconds(s.cmd.Process.Pid)
+		if err != nil {
+			return err
+		}
+		if after-before < 0.05 {
+			return nil
+		}
+	}
+	return fmt.Errorf("the server does not come to rest")
+}
