@@ -58,7 +58,7 @@ check: ## Types and formatting
 
 .PHONY: test-go
 test-go:
-	go test ./...
+	go test -timeout 20m ./...
 
 .PHONY: test-web
 test-web:
