@@ -94,10 +94,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 }
 
 // Close stops accepting and closes connections at rest. Requests under way are
-// answered; Wait waits for them.
+// answered; Wait waits for them. Closing again does nothing: an HTTP server closes
+// its listener, and so does who made it.
 func (l *Listener) Close() error {
 	l.stop()
 	err := l.Listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for conn, busy := range l.conns {

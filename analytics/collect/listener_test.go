@@ -38,6 +38,7 @@ func (s *station) listen() (addr string, stop func()) {
 	stop = func() {
 		require.NoError(s.t, server.Shutdown(context.Background()))
 		require.ErrorIs(s.t, <-done, http.ErrServerClosed)
+		require.NoError(s.t, l.Close(), "closed by the server already")
 		require.NoError(s.t, l.Wait(context.Background()))
 	}
 	return inner.Addr().String(), stop
