@@ -57,7 +57,7 @@ func (p *Plan) addCodecs(codecs []string) {
 			spec := base
 			spec.Rungs = []child.Rung{r}
 			part := Part{Name: r.Name, Spec: spec, OwnCuts: c.ownCuts}
-			part.Chunks = p.divide(spec, part.OwnCuts)
+			part.Chunks = p.divide(spec, part.OwnCuts, false)
 			p.Parts = append(p.Parts, part)
 		}
 	}

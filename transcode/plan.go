@@ -113,8 +113,20 @@ func NewPlan(probe child.ProbeResult, instant bool, source *top) *Plan {
 	return p
 }
 
+// threads is with how many a chunk is made at least. The last ones may find a
+// processor idle beside their own.
+func (part *Part) threads(chunk int) int {
+	if len(part.Spec.Rungs) > 0 && chunk > 0 && chunk >= len(part.Chunks)-lastChunks {
+		return 2
+	}
+	return 1
+}
+
+// lastChunks are those that are made while others run out.
+const lastChunks = 2
+
 func (p *Plan) add(name string, spec child.EncodeSpec, early bool) {
-	p.Parts = append(p.Parts, Part{Name: name, Spec: spec, Early: early, Chunks: p.divide(spec, false)})
+	p.Parts = append(p.Parts, Part{Name: name, Spec: spec, Early: early, Chunks: p.divide(spec, false, early)})
 }
 
 func (p *Plan) duration() time.Duration { return time.Duration(p.Probe.DurationMS) * time.Millisecond }
@@ -203,16 +215,20 @@ func (p *Plan) progress(done map[string]map[int]bool) float64 {
 // keyframe before cost some 0.3 s of a processor, which should be little against the
 // chunk; what a dead worker loses, and what a short clip waits for, should be little
 // too. 1.7 gigapixels are some 30 s of a processor; short media are divided further, so
-// that several workers share them.
+// that several workers share them. Towards the end chunks become shorter, each a quarter
+// of what is left, so that workers end together: who has none left to take stands idle
+// while the last chunk is being made.
 const (
 	chunkPixels   = 1_700e6
 	chunkShortest = 6.0 // seconds
 	chunkLongest  = 60.0
 	chunksAtLeast = 8
+	chunksLeft    = 4
 )
 
-// divide returns the segments with which chunks start.
-func (p *Plan) divide(spec child.EncodeSpec, ownCuts bool) []int {
+// divide returns the segments with which chunks start. What is early is watched while
+// it grows, and is never the last.
+func (p *Plan) divide(spec child.EncodeSpec, ownCuts, early bool) []int {
 	if len(spec.Rungs) == 0 || p.Probe.Unseekable != "" {
 		return []int{0}
 	}
@@ -226,15 +242,16 @@ func (p *Plan) divide(spec child.EncodeSpec, ownCuts bool) []int {
 	rate, whole := spec.FrameRate.Float64(), p.duration().Seconds()
 	length := min(chunkPixels/(pixels*rate), whole/chunksAtLeast)
 	length = min(max(length, chunkShortest), chunkLongest)
-	segments := 1
-	for spec.SegmentStart(segments) < int64(whole*rate) {
-		segments++
-	}
-	n := max(1, int(math.Round(whole/length)))
-	var chunks []int
-	for i := range n {
-		if at := i * segments / n; len(chunks) == 0 || at > chunks[len(chunks)-1] {
-			chunks = append(chunks, at)
+	chunks, start := []int{0}, 0.0
+	seconds := func(segment int) float64 { return min(whole, float64(spec.SegmentStart(segment))/rate) }
+	for n := 1; seconds(n) < whole; n++ {
+		want := length
+		if !early {
+			want = max(chunkShortest, min(length, (whole-start)/chunksLeft))
+		}
+		// Whole segments, as many as come nearest to what is wanted.
+		if seconds(n)-start+seconds(n+1)-start >= 2*want {
+			chunks, start = append(chunks, n), seconds(n)
 		}
 	}
 	return chunks
