@@ -42,6 +42,8 @@ type bench struct {
 	long    bool   // the 10 minute clip too
 	short   bool   // fewer rounds, shorter clips
 	results *os.File
+	// measures are those of the group transcode that are wanted; none for all.
+	measures []string
 }
 
 func main() {
@@ -49,16 +51,17 @@ func main() {
 	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap, origin, transcode (default: all)")
 	long := flag.Bool("long", false, "measure the 10 minute clip and 100 M intervals too (about 30 minutes on 2 cores)")
 	short := flag.Bool("short", false, "fewer rounds and shorter clips of the group transcode: for a look, not for figures")
+	measures := flag.String("measures", "", "measures of the group transcode, separated by commas (default: all)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *only, *long, *short); err != nil {
+	if err := run(ctx, *only, *measures, *long, *short); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only string, long, short bool) (err error) {
+func run(ctx context.Context, only, measures string, long, short bool) (err error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return err
@@ -74,6 +77,9 @@ func run(ctx context.Context, only string, long, short bool) (err error) {
 	}
 	defer results.Close()
 	b := &bench{ctx: ctx, root: root, dir: dir, long: long, short: short, results: results}
+	if measures != "" {
+		b.measures = strings.Split(measures, ",")
+	}
 	groups := []struct {
 		name string
 		run  func() error

@@ -12,9 +12,17 @@ import (
 // a ladder, and what a second worker brings, each beside ffmpeg. Rounds alternate
 // between both sides, and medians are told.
 func (b *bench) transcodeGroup() error {
-	for _, measure := range []func() error{b.instantRung, b.instantFlatness, b.firstRung, b.ladderCost, b.sourceTopCost, b.twoWorkers} {
-		if err := measure(); err != nil {
-			return err
+	measures := []struct {
+		name string
+		run  func() error
+	}{{"instant_rung", b.instantRung}, {"instant_flatness", b.instantFlatness}, {"first_rung", b.firstRung},
+		{"ladder_cpu", b.ladderCost}, {"ladder_cpu_source_top", b.sourceTopCost}, {"two_workers", b.twoWorkers}}
+	for _, m := range measures {
+		if len(b.measures) > 0 && !slices.Contains(b.measures, m.name) {
+			continue
+		}
+		if err := m.run(); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
 	return nil
