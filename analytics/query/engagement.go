@@ -44,63 +44,81 @@ const heatSQL = `
 	SELECT kind, cell, sum(delta) FROM heat
 	WHERE account_id = ? AND media_id = ? AND %s GROUP BY kind, cell`
 
-// drawnSQL draws from the intervals of each view that passes. %[2]s makes a cell
-// a UInt16 where the media is short enough: grouping by one uses a flat table.
+// drawnSQL draws from the intervals of each view that passes, in one reading: for
+// each second of %[2]d how often intervals began and ended, and views were left.
 const drawnSQL = names + `
-	SELECT 'first' AS kind, %[2]s(arrayJoin(first_lo)) AS cell, toInt64(count()) AS delta FROM views FINAL WHERE %[1]s GROUP BY cell
-	UNION ALL SELECT 'first', %[2]s(arrayJoin(first_hi)) AS cell, -toInt64(count()) FROM views FINAL WHERE %[1]s GROUP BY cell
-	UNION ALL SELECT 'repeat', %[2]s(arrayJoin(again_lo)) AS cell, toInt64(count()) FROM views FINAL WHERE %[1]s GROUP BY cell
-	UNION ALL SELECT 'repeat', %[2]s(arrayJoin(again_hi)) AS cell, -toInt64(count()) FROM views FINAL WHERE %[1]s GROUP BY cell
-	UNION ALL SELECT 'exit', %[2]s(intDiv(max_watched_to_ms - 1, 1000)) AS cell, toInt64(count()) FROM views FINAL
-		WHERE %[1]s AND max_watched_to_ms > 0 AND NOT reached_end GROUP BY cell`
+	SELECT countResampleArray(0, %[2]d, 1)(first_lo), countResampleArray(0, %[2]d, 1)(first_hi),
+		countResampleArray(0, %[2]d, 1)(again_lo), countResampleArray(0, %[2]d, 1)(again_hi),
+		countResampleIf(0, %[2]d, 1)(toUInt32(intDiv(max_watched_to_ms - 1, 1000)), max_watched_to_ms > 0 AND NOT reached_end)
+	FROM views FINAL WHERE %[1]s`
 
 // graph chooses the cheapest source that has the answer.
 func (s *Service) graph(ctx context.Context, account string, m catalog.Media, f Filter) (*Graph, error) {
-	var statement string
-	var args []any
-	if grain, grainArgs, ok := f.heatGrain(); ok {
-		statement, args = fmt.Sprintf(heatSQL, grain), append([]any{account, m.ID}, grainArgs...)
-	} else {
-		where := f.where(account, m.ID)
-		narrow := "toUInt16"
-		if beacon.Seconds(m.DurationMS) > 65_000 {
-			narrow = "toUInt32"
-		}
-		statement = fmt.Sprintf("SELECT kind, toUInt32(cell), sum(delta) FROM ("+drawnSQL+") GROUP BY kind, cell", where.sql.String(), narrow)
-		for range 5 {
-			args = append(args, where.args...)
-		}
-	}
 	n := beacon.Seconds(m.DurationMS)
-	counts := map[string][]int{"first": make([]int, n), "repeat": make([]int, n), "exit": make([]int, n)}
-	err := s.each(ctx, "engagement", statement, args, func(read func(...any) error) error {
+	d := deltas{first: make([]int, n), again: make([]int, n), left: make([]int, n)}
+	var err error
+	if grain, args, ok := f.heatGrain(); ok {
+		err = s.heat(ctx, fmt.Sprintf(heatSQL, grain), append([]any{account, m.ID}, args...), d)
+	} else {
+		err = s.drawn(ctx, f.where(account, m.ID), d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.graph(), nil
+}
+
+// deltas are, for each second, how many more intervals cover it than the second
+// before, for the first time and again, and how many views were left in it.
+type deltas struct{ first, again, left []int }
+
+// heat reads sums.
+func (s *Service) heat(ctx context.Context, statement string, args []any, into deltas) error {
+	kinds := map[string][]int{"first": into.first, "repeat": into.again, "exit": into.left}
+	return s.each(ctx, "engagement", statement, args, func(read func(...any) error) error {
 		var kind string
 		var cell uint32
 		var delta int64
 		if err := read(&kind, &cell, &delta); err != nil {
 			return err
 		}
-		if of := counts[kind]; int(cell) < len(of) {
+		if of := kinds[kind]; int(cell) < len(of) {
 			of[cell] += int(delta)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
+}
+
+// drawn reads views.
+func (s *Service) drawn(ctx context.Context, where *clause, into deltas) error {
+	var counts [5][]uint64
+	statement := fmt.Sprintf(drawnSQL, where.sql.String(), max(1, len(into.first)))
+	if err := s.row(ctx, "engagement", statement, where.args, &counts[0], &counts[1], &counts[2], &counts[3], &counts[4]); err != nil {
+		return err
 	}
-	accumulate(counts["first"])
-	accumulate(counts["repeat"])
+	for i := range into.first {
+		into.first[i] = int(counts[0][i]) - int(counts[1][i])
+		into.again[i] = int(counts[2][i]) - int(counts[3][i])
+		into.left[i] = int(counts[4][i])
+	}
+	return nil
+}
+
+// graph adds up and scales.
+func (d deltas) graph() *Graph {
+	accumulate(d.first)
+	accumulate(d.again)
 	out := &Graph{DropOff: []int{}}
-	out.Engagement, out.CellSeconds = beacon.Scale(counts["first"])
-	out.Rewatches, _ = beacon.Scale(counts["repeat"])
-	for at := 0; at < n; at += out.CellSeconds { // counts of views add up where levels are sampled
+	out.Engagement, out.CellSeconds = beacon.Scale(d.first)
+	out.Rewatches, _ = beacon.Scale(d.again)
+	for at := 0; at < len(d.left); at += out.CellSeconds { // counts of views add up where levels are sampled
 		sum := 0
-		for _, left := range counts["exit"][at:min(at+out.CellSeconds, n)] {
+		for _, left := range d.left[at:min(at+out.CellSeconds, len(d.left))] {
 			sum += left
 		}
 		out.DropOff = append(out.DropOff, sum)
 	}
-	return out, nil
+	return out
 }
 
 // heatGrain returns which rows of heat hold the answer, if f asks for nothing

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -36,11 +35,11 @@ func (s *Service) Report(ctx context.Context, account, id string, f Filter) (*Re
 		return nil, err
 	}
 	out := &Report{MediaID: id, DurationSeconds: seconds(m.DurationMS), Definitions: definitions(append([]string{"engagement", "rewatches", "drop_off"}, totalsNames...)...)}
+	days := f
+	if days.From.IsZero() {
+		days.From = endOr(days.To, s.now()).UTC().Truncate(24*time.Hour).AddDate(0, 0, -29)
+	}
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() (err error) {
-		out.Totals, err = s.totals(ctx, account, id, f)
-		return err
-	})
 	parts.Go(func() error {
 		graph, err := s.graph(ctx, account, m, f)
 		if err == nil {
@@ -48,12 +47,16 @@ func (s *Service) Report(ctx context.Context, account, id string, f Filter) (*Re
 		}
 		return err
 	})
+	if months, args, ok := f.wholeMonths("toDate(bucket)"); ok {
+		parts.Go(func() error { return s.glance(ctx, account, id, months, args, f, days, out) })
+		return out, parts.Wait()
+	}
 	parts.Go(func() (err error) {
-		days := f
-		if days.From.IsZero() {
-			days.From = endOr(days.To, s.now()).UTC().Truncate(24*time.Hour).AddDate(0, 0, -29)
-		}
-		out.Trend, err = s.trend(ctx, account, id, Span{Interval: "day", TimeZone: "UTC"}, days)
+		out.Totals, err = s.totals(ctx, account, id, f)
+		return err
+	})
+	parts.Go(func() (err error) {
+		out.Trend, err = s.trend(ctx, account, id, byDay, days)
 		return err
 	})
 	parts.Go(func() (err error) {
@@ -62,6 +65,8 @@ func (s *Service) Report(ctx context.Context, account, id string, f Filter) (*Re
 	})
 	return out, parts.Wait()
 }
+
+var byDay = Span{Interval: "day", TimeZone: "UTC"}
 
 func endOr(t, now time.Time) time.Time {
 	if t.IsZero() {
@@ -73,13 +78,6 @@ func endOr(t, now time.Time) time.Time {
 // topDimensions are those by which figures keeps sums.
 var topDimensions = []string{"page", "referrer", "utm_source", "utm_medium", "utm_campaign", "country", "device", "browser"}
 
-const topSQL = `
-	SELECT dimension, value, loads, plays, share, watched FROM (
-		SELECT dimension, value, sum(loads) AS loads, sum(plays) AS plays, sum(engagement_ppb) AS share, sum(watched_ms) AS watched FROM figures
-		WHERE account_id = ? AND media_id = ? AND dimension != '' %s
-		GROUP BY dimension, value HAVING loads != 0)
-	ORDER BY dimension, plays DESC, loads DESC, value LIMIT 10 BY dimension`
-
 const topDrawnSQL = names + `
 	SELECT pair.1 AS t_dimension, pair.2 AS t_value, toInt64(count()) AS t_loads, toInt64(countIf(played)) AS t_plays,
 		toInt64(sumIf(share_ppb, played)) AS t_share, toInt64(sum(watched_ms + rewatched_ms)) AS t_watched FROM (
@@ -89,28 +87,31 @@ const topDrawnSQL = names + `
 			page, referrer_host, utm_source, utm_medium, utm_campaign, country, device, browser FROM views FINAL WHERE %s))
 	GROUP BY t_dimension, t_value ORDER BY t_dimension, t_plays DESC, t_loads DESC, t_value LIMIT 10 BY t_dimension`
 
-// top returns the values with most plays of each dimension.
+// top returns the values with most plays of each dimension, counted view by view.
 func (s *Service) top(ctx context.Context, account, id string, f Filter) (map[string][]TopItem, error) {
-	var statement string
-	var args []any
-	if months, monthArgs, ok := f.wholeMonths("toDate(bucket)"); ok {
-		statement, args = fmt.Sprintf(topSQL, months), append([]any{account, id}, monthArgs...)
-	} else {
-		where := f.where(account, id)
-		statement, args = sprintf(topDrawnSQL, where), where.args
-	}
+	where := f.where(account, id)
+	out := noTop()
+	err := s.each(ctx, "top values", sprintf(topDrawnSQL, where), where.args, func(read func(...any) error) error {
+		var dimension, value string
+		var row totalsRow
+		if err := read(&dimension, &value, &row.loads, &row.plays, &row.sharePPB, &row.watchedMS); err != nil {
+			return err
+		}
+		out[dimension] = append(out[dimension], row.topItem(value))
+		return nil
+	})
+	return out, err
+}
+
+func noTop() map[string][]TopItem {
 	out := make(map[string][]TopItem, len(topDimensions))
 	for _, d := range topDimensions {
 		out[d] = []TopItem{}
 	}
-	err := s.each(ctx, "top values", statement, args, func(read func(...any) error) error {
-		var dimension, value string
-		var loads, plays, share, watched int64
-		if err := read(&dimension, &value, &loads, &plays, &share, &watched); err != nil {
-			return err
-		}
-		out[dimension] = append(out[dimension], TopItem{value, uint64(loads), uint64(plays), ratio(float64(share)/1e9, uint64(plays)), float64(watched) / float64(time.Hour.Milliseconds())})
-		return nil
-	})
-	return out, err
+	return out
+}
+
+func (r *totalsRow) topItem(value string) TopItem {
+	t := r.totals()
+	return TopItem{value, t.Loads, t.Plays, t.AverageEngagement, t.HoursWatched}
 }

@@ -87,7 +87,13 @@ func (s *Service) totals(ctx context.Context, account, media string, f Filter) (
 	if err != nil || ok {
 		return row.totals(), err
 	}
+	row, err = s.counted(ctx, account, media, f)
+	return row.totals(), err
+}
+
+// counted counts view by view.
+func (s *Service) counted(ctx context.Context, account, media string, f Filter) (row totalsRow, err error) {
 	where := f.where(account, media)
 	err = s.row(ctx, "totals", names+"SELECT"+totalsColumns+" FROM views FINAL WHERE "+where.sql.String(), where.args, row.targets()...)
-	return row.totals(), err
+	return row, err
 }

@@ -49,19 +49,11 @@ func (s *Service) trend(ctx context.Context, account, media string, span Span, f
 	if err != nil {
 		return nil, err
 	}
-	b := &buckets{at: make(map[int64]int, len(edges)), starts: make([]int64, len(edges)), rows: make([]totalsRow, len(edges))}
-	for i, edge := range edges {
-		b.starts[i] = edge.Unix()
-		b.at[b.starts[i]] = i
-	}
+	b := bucketsFrom(edges)
 	if err := s.fillBuckets(ctx, account, media, f, b); err != nil {
 		return nil, err
 	}
-	points := make([]TrendPoint, len(edges))
-	for i := range edges {
-		points[i] = TrendPoint{Start: edges[i], Totals: b.rows[i].totals()}
-	}
-	return points, nil
+	return b.points(edges), nil
 }
 
 // buckets are the rows of a trend, by the Unix second each begins at.
@@ -69,6 +61,23 @@ type buckets struct {
 	starts []int64
 	at     map[int64]int
 	rows   []totalsRow
+}
+
+func bucketsFrom(edges []time.Time) *buckets {
+	b := &buckets{at: make(map[int64]int, len(edges)), starts: make([]int64, len(edges)), rows: make([]totalsRow, len(edges))}
+	for i, edge := range edges {
+		b.starts[i] = edge.Unix()
+		b.at[b.starts[i]] = i
+	}
+	return b
+}
+
+func (b *buckets) points(edges []time.Time) []TrendPoint {
+	points := make([]TrendPoint, len(edges))
+	for i := range edges {
+		points[i] = TrendPoint{Start: edges[i], Totals: b.rows[i].totals()}
+	}
+	return points
 }
 
 // drawBuckets counts views.

@@ -43,7 +43,7 @@ export async function witnessedSite(t, embedCode) {
   return { url: (script) => `http://localhost:${server.address().port}/?script=${script}`, loads };
 }
 
-const evaluate = (page, body) => page.evaluate(`(async () => { const v = window.witness.video(); ${body} })()`);
+const evaluate = (page, body) => page.evaluate(`(async () => { window.witness.look(); const v = window.witness.video(); ${body} })()`);
 const jump = (page, to) => evaluate(page, `
   const done = new Promise((r) => v.addEventListener("seeked", r, { once: true })); v.currentTime = ${to}; await done;`);
 

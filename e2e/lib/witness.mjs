@@ -3,12 +3,12 @@
 import { findVideo } from "./browser.mjs";
 
 /**
- * The script for the host page. It looks where the playhead is every 20 ms and
- * whenever the element says that something happened; what the clock had no time to
- * play, and what a seek stepped over, is not counted. `blur` is the longest that it
- * did not look while media played, in seconds of media: how well it knows the edges
- * of intervals. It tells twice a second, and once more when the page goes, if the
- * browser lets it.
+ * The script for the host page. It looks where the playhead is every 20 ms, at each
+ * frame, whenever the element says that something happened, and before a script does
+ * something to it. What the clock had no time to play, and what a seek stepped over,
+ * is not counted. `blur` is the longest that it did not look while media played, in
+ * seconds of media: how well it knows the edges of intervals. It tells twice a
+ * second, and once more when the page goes, if the browser lets it.
  */
 export const witness = `(() => {
   const find = () => ${findVideo};
@@ -39,7 +39,9 @@ export const witness = `(() => {
   const load = crypto.randomUUID();
   const tell = (left) => navigator.sendBeacon("/saw", JSON.stringify({ load, left, intervals, blur }));
   setInterval(look, 20);
+  const frame = () => { look(); requestAnimationFrame(frame); };
+  frame();
   setInterval(tell, 500, false);
   addEventListener("pagehide", () => { look(); tell(true); });
-  window.witness = { intervals, video: () => video ?? (attach(), video) };
+  window.witness = { look, video: () => video ?? (attach(), video) };
 })();`;
