@@ -134,7 +134,7 @@ func (h *Handler) standing(ctx context.Context, m media, token string) (playback
 		if err != nil {
 			return playback.Grant{}, err
 		}
-		stands = a.Visibility != blob.Private && slices.ContainsFunc(keys, func(k playback.Key) bool { return k.ID == g.Ref })
+		stands = a.Visibility != blob.Private && slices.ContainsFunc(keys, func(k playback.Key) bool { return k.ID == g.Ref && k.Counts(h.now()) })
 	case playback.ByPassword:
 		stands = anyone && g.Ref == fingerprint(a.PasswordHash)
 	case playback.ByDomain:

@@ -31,11 +31,11 @@ type Captions struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-func (s *Service) captionsView(m catalog.Media, c catalog.Caption) Captions {
+func (s *Service) captionsView(m catalog.Media, c catalog.Caption, settings catalog.MediaSettings) Captions {
 	return Captions{
 		Language: c.Language, Label: c.Label, Kind: c.Kind, Default: c.IsDefault, Origin: c.Origin, Cues: c.Cues,
 		SizeBytes: c.SizeBytes, UpdatedAt: c.UpdatedAt.UTC(),
-		URL: s.cfg.PublicURL + "/hls/" + m.ID + "/" + blob.Relative(m.AccountID, m.ID, blob.CaptionKey(m.AccountID, m.ID, c.FileID)),
+		URL: s.files(m.ID, s.previewToken(m.ID, settings)) + blob.Relative(m.AccountID, m.ID, blob.CaptionKey(m.AccountID, m.ID, c.FileID)),
 	}
 }
 
@@ -55,10 +55,14 @@ func (s *Service) listCaptions(ctx context.Context, in *byID) (*captionsList, er
 	if err != nil {
 		return nil, err
 	}
+	settings, err := s.db.Settings(ctx, s.db, m.ID)
+	if err != nil {
+		return nil, err
+	}
 	out := &captionsList{}
 	out.Body.Items = make([]Captions, 0, len(rows))
 	for _, c := range rows {
-		out.Body.Items = append(out.Body.Items, s.captionsView(m, c))
+		out.Body.Items = append(out.Body.Items, s.captionsView(m, c, settings))
 	}
 	return out, nil
 }
@@ -140,7 +144,11 @@ func (s *Service) putCaptions(ctx context.Context, in *putCaptionsInput) (*capti
 	if err != nil {
 		return nil, err
 	}
-	return &captionsOutput{Body: s.captionsView(m, row)}, nil
+	settings, err := s.db.Settings(ctx, s.db, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &captionsOutput{Body: s.captionsView(m, row, settings)}, nil
 }
 
 // captionsFault tells a caller why a text is refused.

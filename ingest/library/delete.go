@@ -29,6 +29,7 @@ func (s *Service) deleteMedia(ctx context.Context, in *byID) (*struct{}, error) 
 		if err := s.jobs.InsertTx(ctx, tx, args, nil); err != nil {
 			return err
 		}
+		args.Final = true
 		return s.jobs.InsertTx(ctx, tx, args, &river.InsertOpts{ScheduledAt: time.Now().Add(sweepAgainAfter)})
 	})
 	if err != nil {
@@ -70,8 +71,13 @@ func (w *sweeper) Work(ctx context.Context, job *river.Job[jobs.SweepArgs]) erro
 	if err := w.blobs.RemovePrefix(ctx, prefix); err != nil {
 		return err
 	}
-	if a.SourceKey == "" {
+	if a.SourceKey != "" {
+		if err := w.blobs.Remove(ctx, a.SourceKey); err != nil {
+			return err
+		}
+	}
+	if !a.Final {
 		return nil
 	}
-	return w.blobs.Remove(ctx, a.SourceKey)
+	return w.blobs.Remove(ctx, blob.SettingsKey(a.MediaID))
 }

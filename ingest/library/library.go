@@ -35,6 +35,8 @@ type Config struct {
 	PollEvery time.Duration
 	// PingEvery is how often a quiet live feed shows that it is alive. Default 15 s.
 	PingEvery time.Duration
+	// GrantKey signs what opens protected media to people of their account.
+	GrantKey []byte
 }
 
 // DefaultConfig returns the defaults; PublicURL is left to the caller.

@@ -1,15 +1,17 @@
 package library
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"html"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/embed"
+	"github.com/vitascope/vitascope/internal/playback"
 )
 
 // Media is a media as the API shows it.
@@ -36,6 +38,8 @@ type Media struct {
 	HLSURL                     string      `json:"hls_url"`
 	EmbedCode                  string      `json:"embed_code" doc:"HTML to paste into a page."`
 	IframeCode                 string      `json:"iframe_code" doc:"HTML to paste where scripts are not allowed."`
+	Visibility                 string      `json:"visibility" enum:"public,unlisted,signed,private"`
+	PreviewToken               string      `json:"preview_token,omitempty" doc:"The player's token for people of the account; absent when anyone may watch."`
 	AnalyticsURL               string      `json:"analytics_url"`
 	CreatedAt                  time.Time   `json:"created_at"`
 	UpdatedAt                  time.Time   `json:"updated_at"`
@@ -86,14 +90,35 @@ func (s *Service) views(ctx context.Context, list []catalog.Media) ([]Media, err
 	for _, r := range rows {
 		byMedia[r.MediaID] = append(byMedia[r.MediaID], r)
 	}
+	settings, err := s.db.SettingsOf(ctx, s.db, ids)
+	if err != nil {
+		return nil, err
+	}
 	for i, m := range list {
-		out[i] = s.view(m, byMedia[m.ID])
+		out[i] = s.view(m, byMedia[m.ID], settings[m.ID])
 	}
 	return out, nil
 }
 
-func (s *Service) view(m catalog.Media, rows []catalog.Rendition) Media {
+// previewToken opens a protected media to people of its account.
+func (s *Service) previewToken(media string, settings catalog.MediaSettings) string {
+	if !settings.Protected() || len(s.cfg.GrantKey) == 0 {
+		return ""
+	}
+	return playback.ForOwner(s.cfg.GrantKey, media, time.Now())
+}
+
+// files is the address of what is served of a media, for people of its account.
+func (s *Service) files(media, token string) string {
+	if token != "" {
+		return s.cfg.PublicURL + "/hls/" + media + "/~" + token + "/"
+	}
+	return s.cfg.PublicURL + "/hls/" + media + "/"
+}
+
+func (s *Service) view(m catalog.Media, rows []catalog.Rendition, settings catalog.MediaSettings) Media {
 	base := s.cfg.PublicURL
+	token := s.previewToken(m.ID, settings)
 	v := Media{
 		ID: m.ID, Name: m.Name, State: string(m.State), Progress: progress(m),
 		UploadedBytes: m.UploadedBytes, SizeBytes: m.SizeBytes,
@@ -104,7 +129,8 @@ func (s *Service) view(m catalog.Media, rows []catalog.Rendition) Media {
 		EmbedURL:     base + "/embed/iframe/" + m.ID,
 		HLSURL:       base + "/hls/" + m.ID + "/multivariant.m3u8",
 		AnalyticsURL: base + "/#/media/" + m.ID,
-		CreatedAt:    m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
+		Visibility:   cmp.Or(settings.Visibility, blob.Public), PreviewToken: token,
+		CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
 		UploadedAt: timeOrNil(m.UploadedAt), PlayableAt: timeOrNil(m.PlayableAt), ReadyAt: timeOrNil(m.ReadyAt),
 		PlayableSecondsAfterUpload: secondsBetween(m.UploadedAt, m.PlayableAt),
 		ReadySecondsAfterUpload:    secondsBetween(m.UploadedAt, m.ReadyAt),
@@ -125,37 +151,18 @@ func (s *Service) view(m catalog.Media, rows []catalog.Rendition) Media {
 			if key == "" {
 				return ""
 			}
-			return base + "/hls/" + m.ID + "/" + blob.Relative(m.AccountID, m.ID, key)
+			return s.files(m.ID, token) + blob.Relative(m.AccountID, m.ID, key)
 		}
 		v.PosterURL, v.StoryboardURL, v.PreviewURL = object(m.PosterKey), object(m.StoryboardKey), object(m.PreviewKey)
 	}
-	v.EmbedCode = embedCode(m, base)
-	v.IframeCode = iframeCode(m, v.EmbedURL)
+	codes := embed.Codes(EmbedMedia(base, m, settings), embed.Options{})
+	v.EmbedCode, v.IframeCode = codes.Inline, codes.Iframe
 	return v
 }
 
-// embedCode holds the player's box open from the first paint, so that nothing on
-// the page moves when the script arrives.
-func embedCode(m catalog.Media, base string) string {
-	width, height := shape(m)
-	return fmt.Sprintf(`<script type="module" async src="%s/player.js"></script>`+
-		`<style>vitascope-player[media-id="%[2]s"]:not(:defined){display:block;aspect-ratio:%[3]d/%[4]d}</style>`+
-		`<vitascope-player media-id="%[2]s" aspect="%[3]d/%[4]d"></vitascope-player>`,
-		html.EscapeString(base), m.ID, width, height)
-}
-
-// shape is the media's proportions, or those of most videos while they are unknown.
-func shape(m catalog.Media) (width, height int) {
-	if m.Width <= 0 || m.Height <= 0 {
-		return 16, 9
-	}
-	return m.Width, m.Height
-}
-
-func iframeCode(m catalog.Media, src string) string {
-	width, height := shape(m)
-	return fmt.Sprintf(`<iframe src="%s" title="%s" allow="autoplay; fullscreen; picture-in-picture; encrypted-media" allowfullscreen loading="lazy" style="width:100%%;aspect-ratio:%d/%d;border:0"></iframe>`,
-		html.EscapeString(src), html.EscapeString(m.Name), width, height)
+// EmbedMedia is what embed codes need to know of a media.
+func EmbedMedia(base string, m catalog.Media, settings catalog.MediaSettings) embed.Media {
+	return embed.Media{Base: base, ID: m.ID, Name: m.Name, Width: m.Width, Height: m.Height, Signed: settings.Visibility == blob.Signed}
 }
 
 // progress is of the step in hand: the upload, then the ladder.

@@ -18,6 +18,7 @@ type media struct {
 		Reason    string `json:"reason"`
 		Retryable bool   `json:"retryable"`
 	} `json:"failure"`
+	Width        int    `json:"width"`
 	WatchURL     string `json:"watch_url"`
 	EmbedCode    string `json:"embed_code"`
 	AnalyticsURL string `json:"analytics_url"`
@@ -25,15 +26,37 @@ type media struct {
 
 // report prints where the media is found and, if asked to, waits for it.
 func (c *Client) report(ctx context.Context, id string) error {
-	m, err := c.media(ctx, id)
+	m, err := c.settled(ctx, id)
 	if err != nil {
 		return fmt.Errorf("uploaded as media %s, but: %w", id, err)
+	}
+	if m.shapeless() {
+		fmt.Fprintln(c.o.Status, "The video's shape is not known yet; copy the embed code from its page later, or give the code an aspect.")
 	}
 	fmt.Fprintf(c.o.Out, "%s\n  media      %s\n  watch      %s\n  embed      %s\n  analytics  %s\n", m.Name, m.ID, m.WatchURL, m.EmbedCode, m.AnalyticsURL)
 	if c.o.Wait == "" {
 		return nil
 	}
 	return c.await(ctx, m)
+}
+
+// shapeless tells whether the media's proportions may still become known.
+func (m media) shapeless() bool {
+	return m.Width == 0 && (m.State == "uploading" || m.State == "probing")
+}
+
+// settled returns the media once its shape is known, which takes a moment, or as it
+// is after Options.Settle.
+func (c *Client) settled(ctx context.Context, id string) (media, error) {
+	for until := time.Now().Add(c.o.Settle); ; {
+		m, err := c.media(ctx, id)
+		if err != nil || !m.shapeless() || !time.Now().Before(until) {
+			return m, err
+		}
+		if err := wait(ctx, min(c.o.Pause, 250*time.Millisecond)); err != nil {
+			return m, nil //nolint:nilerr // it is uploaded: an interruption takes nothing back
+		}
+	}
 }
 
 // await follows the media's state until it is what Options.Wait asks for.

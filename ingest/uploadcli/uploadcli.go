@@ -48,7 +48,10 @@ type Options struct {
 	Patience time.Duration
 	// Pause is how long to wait before the second try; it doubles up to 10 s.
 	// Default 500 ms.
-	Pause  time.Duration
+	Pause time.Duration
+	// Settle is how long to wait for the video's shape, which the embed code holds.
+	// Default 15 s.
+	Settle time.Duration
 	Out    io.Writer // results
 	Status io.Writer // progress
 	TTY    bool      // whether Status is a terminal, and may get a progress bar
@@ -84,6 +87,9 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Pause <= 0 {
 		o.Pause = 500 * time.Millisecond
+	}
+	if o.Settle <= 0 {
+		o.Settle = 15 * time.Second
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() // the standard library's own
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext

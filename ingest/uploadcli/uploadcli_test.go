@@ -73,7 +73,7 @@ func (s *site) client(t *testing.T, edit func(*uploadcli.Options)) run {
 	r := run{out: &buffer{}, status: &buffer{}}
 	o := uploadcli.Options{
 		Server: s.addr, Token: s.Ann.Token, StateDir: filepath.Join(s.dir, "state"), ChunkBytes: 5 << 20,
-		Patience: 20 * time.Second, Pause: time.Millisecond, Out: r.out, Status: r.status,
+		Patience: 20 * time.Second, Pause: time.Millisecond, Settle: time.Millisecond, Out: r.out, Status: r.status,
 	}
 	if edit != nil {
 		edit(&o)
@@ -127,7 +127,7 @@ func TestUploadTellsWhereTheMediaIs(t *testing.T) {
 	sum := sha256.Sum256(data)
 	for _, want := range []string{
 		hex.EncodeToString(sum[:]), m.ID, "http://video.example.test/watch/" + m.ID,
-		`<vitascope-player media-id="` + m.ID + `" aspect="16/9">`, "http://video.example.test/#/media/" + m.ID,
+		`<vitascope-player media-id="` + m.ID + `"></vitascope-player>`, "http://video.example.test/#/media/" + m.ID,
 	} {
 		require.Contains(t, r.out.String(), want)
 	}
@@ -227,6 +227,29 @@ func TestAVanishedUploadStartsAnew(t *testing.T) {
 
 	require.NoError(t, s.client(t, nil).client.Upload(t.Context(), []string{path}))
 	s.only(t, data)
+}
+
+func TestTheEmbedCodeHasTheVideosShape(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	path, _ := s.file(t, "tall.mp4", 1000)
+	r := s.client(t, func(o *uploadcli.Options) { o.Settle = 20 * time.Second })
+	done := make(chan error, 1)
+	go func() { done <- r.client.Upload(t.Context(), []string{path}) }()
+	var m catalog.Media
+	require.Eventually(t, func() bool {
+		list, _, err := s.DB.ListMedia(t.Context(), s.Ann.Account, "", 10, "")
+		if err != nil || len(list) != 1 || list[0].State != catalog.StateProbing {
+			return false
+		}
+		m = list[0]
+		return true
+	}, 20*time.Second, time.Millisecond)
+	require.NoError(t, s.DB.Transition(t.Context(), s.DB, m.ID, 1, []catalog.MediaState{catalog.StateProbing}, catalog.StatePlayable,
+		catalog.Set{Column: "width", Value: 1080}, catalog.Set{Column: "height", Value: 1920}))
+	require.NoError(t, <-done)
+	require.Contains(t, r.out.String(), `aspect="1080/1920"`)
+	require.NotContains(t, r.out.String(), "16/9")
 }
 
 func TestWaitingFollowsTheMediaToItsEnd(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vitascope/vitascope/analytics/query"
 	"github.com/vitascope/vitascope/ingest/library"
+	"github.com/vitascope/vitascope/ingest/sharing"
 	"github.com/vitascope/vitascope/internal/auth/authapi"
 	"github.com/vitascope/vitascope/internal/httpx"
 )
@@ -33,6 +34,9 @@ func document(t *testing.T) (huma.API, *echo.Echo) {
 	lib, err := library.New(lc, nil, nil, nil, log)
 	require.NoError(t, err)
 	lib.Register(api)
+	shared, err := sharing.New(sharing.Config{PublicURL: lc.PublicURL, GrantKey: make([]byte, 32), SealingKey: make([]byte, 32)}, nil, nil, nil, log)
+	require.NoError(t, err)
+	shared.Register(api)
 	query.Register(api, query.New(nil, nil), log)
 	return api, e
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/vitascope/vitascope/analytics/sink"
 	"github.com/vitascope/vitascope/ingest"
 	"github.com/vitascope/vitascope/ingest/library"
+	"github.com/vitascope/vitascope/ingest/sharing"
 	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/auth/authapi"
 	"github.com/vitascope/vitascope/internal/catalog"
@@ -139,7 +140,7 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	api := httpx.NewAPI(p.echo, a.version)
 	authapi.Register(api, p.auth, c.catalog)
 	lc := library.DefaultConfig()
-	lc.PublicURL = a.cfg.PublicURL
+	lc.PublicURL, lc.GrantKey = a.cfg.PublicURL, a.keys.Grant
 	lib, err := library.New(lc, c.catalog, c.blobs, client, a.log)
 	if err != nil {
 		return err
@@ -147,6 +148,12 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	lib.Register(api)
 	library.AddWorkers(client, c.blobs)
 	p.loops = append(p.loops, loop{name: "library", run: lib.Run, withServer: true})
+	shared, err := sharing.New(sharing.Config{PublicURL: a.cfg.PublicURL, GrantKey: a.keys.Grant, SealingKey: a.keys.Sealing}, c.catalog, c.blobs, client, a.log)
+	if err != nil {
+		return err
+	}
+	shared.Register(api)
+	sharing.AddWorkers(client, c.catalog, c.blobs)
 	query.Register(api, query.New(c.warehouse, c.catalog), a.log)
 	page := echo.WrapHandler(dashboard.New(a.cfg.PublicURL))
 	p.echo.GET("/", page)

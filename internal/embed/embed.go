@@ -18,7 +18,8 @@ type Media struct {
 	Base          string // where browsers reach the server, without a slash at the end
 	ID            string
 	Name          string
-	Width, Height int // its proportions; 0 while they are unknown
+	Width, Height int  // its proportions; 0 while they are unknown
+	Signed        bool // whether pages must bring a token
 }
 
 // Options are chosen by who pastes the code. The zero value is a video that fills
@@ -40,6 +41,7 @@ type Set struct {
 	Iframe      string `json:"iframe" doc:"For places where scripts are not allowed."`
 	Link        string `json:"link" doc:"Address of the watch page."`
 	OEmbedURL   string `json:"oembed_url" doc:"For programs that embed by oEmbed."`
+	React       string `json:"react" doc:"The player in JSX, React 19 or later; load player.js once."`
 }
 
 // Codes returns the codes for a media.
@@ -49,6 +51,7 @@ func Codes(m Media, o Options) Set {
 	s.Popover = script(m) + placeholder(m, o) + element(m, o, "popover", "")
 	s.PopoverLink = script(m) + element(m, o, "link", html.EscapeString(m.Name))
 	s.Iframe = iframe(m, o)
+	s.React = react(m, o)
 	s.OEmbedURL = m.Base + "/oembed?" + url.Values{"url": {m.Base + "/watch/" + m.ID}}.Encode()
 	return s
 }
@@ -69,11 +72,17 @@ func placeholder(m Media, o Options) string {
 	return fmt.Sprintf(`<style>vitascope-player[media-id="%s"]:not(:defined){display:block;%s%s}</style>`, m.ID, rule, maxWidth(o, ";"))
 }
 
+// tokenHere stands where a page writes the token that its server signed.
+const tokenHere = "YOUR-TOKEN"
+
 func element(m Media, o Options, mode, content string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<vitascope-player media-id="%s"`, m.ID)
 	if mode != "" {
 		fmt.Fprintf(&b, ` mode="%s"`, mode)
+	}
+	if m.Signed {
+		b.WriteString(` token="` + tokenHere + `"`)
 	}
 	if m.Width > 0 && m.Height > 0 && mode != "link" {
 		fmt.Fprintf(&b, ` aspect="%d/%d"`, m.Width, m.Height)
@@ -97,6 +106,16 @@ func element(m Media, o Options, mode, content string) string {
 	}
 	b.WriteString(">" + content + "</vitascope-player>")
 	return b.String()
+}
+
+// react is the element in JSX. React sets attributes of custom elements as they are.
+func react(m Media, o Options) string {
+	code := element(m, o, "", "")
+	code = strings.Replace(code, `token="`+tokenHere+`"`, "token={token}", 1)
+	if style := maxWidth(o, ""); style != "" {
+		code = strings.Replace(code, `style="`+style+`"`, fmt.Sprintf("style={{ maxWidth: %d }}", o.MaxWidth), 1)
+	}
+	return strings.TrimSuffix(code, "></vitascope-player>") + " />"
 }
 
 func iframe(m Media, o Options) string {

@@ -35,10 +35,24 @@ type SweepArgs struct {
 	AccountID string `json:"account_id"`
 	MediaID   string `json:"media_id"`
 	SourceKey string `json:"source_key"`
+	// Final is the last sweep of the media. It takes its settings too: without them
+	// a media that an origin still remembers would be public.
+	Final bool `json:"final,omitempty"`
 }
 
 // Kind names the job.
 func (SweepArgs) Kind() string { return "sweep_media" }
+
+// PublishSettingsArgs asks for what origins read of a media's settings to be brought up
+// to the catalog, or of an account's signing keys when no media is named. Who changes
+// these inserts it in the same transaction.
+type PublishSettingsArgs struct {
+	AccountID string `json:"account_id"`
+	MediaID   string `json:"media_id"`
+}
+
+// Kind names the job.
+func (PublishSettingsArgs) Kind() string { return "publish_settings" }
 
 // wakeArgs is inserted to no end but to wake a queue: see Client.wake.
 type wakeArgs struct {

@@ -70,6 +70,15 @@ func (g Grant) Sign(key []byte) string {
 	return encoding.EncodeToString(append(raw, grantMAC(key, g.Media, raw)...))
 }
 
+// ownerLife is how long people of the account may watch by one token, at most.
+const ownerLife = 48 * time.Hour
+
+// ForOwner returns a token that opens a media to people of its account for a day at
+// least. It stays the same for a day, so that what it opens can be cached.
+func ForOwner(key []byte, media string, now time.Time) string {
+	return Grant{Media: media, By: ByOwner, Expires: now.UTC().Truncate(24 * time.Hour).Add(ownerLife)}.Sign(key)
+}
+
 // VerifyGrant returns the grant for media that text is, or ErrInvalid or
 // ErrExpired. It holds until the second in which it expires begins.
 func VerifyGrant(key []byte, media, text string, now time.Time) (Grant, error) {

@@ -34,14 +34,18 @@ type claims struct {
 // VerifyPlayback checks a JWT that allows media and returns the grant it is worth,
 // or ErrInvalid or ErrExpired. The algorithm is the key's, whatever the token says.
 func VerifyPlayback(keys []Key, sealing []byte, media, token string, now time.Time) (Grant, error) {
-	c, kid, err := verify(keys, sealing, token, AudiencePlayback, now)
+	c, key, err := verify(keys, sealing, token, AudiencePlayback, now)
 	if err != nil {
 		return Grant{}, err
 	}
 	if c.Subject != media {
 		return Grant{}, fmt.Errorf("%w: it is for another media", ErrInvalid)
 	}
-	return Grant{Media: media, By: ByKey, Ref: kid, Expires: c.ExpiresAt.Time}, nil
+	g := Grant{Media: media, By: ByKey, Ref: key.ID, Expires: c.ExpiresAt.Time}
+	if end := time.UnixMilli(key.EndsMS); key.EndsMS != 0 && end.Before(g.Expires) {
+		g.Expires = end
+	}
+	return g, nil
 }
 
 // VerifyViewer checks a JWT that names a viewer, or returns ErrInvalid or
@@ -57,27 +61,28 @@ func VerifyViewer(keys []Key, sealing []byte, token string, now time.Time) (View
 	return Viewer{ID: c.Subject, Email: c.Email, Name: c.Name}, nil
 }
 
-func verify(keys []Key, sealing []byte, token, audience string, now time.Time) (claims, string, error) {
+func verify(keys []Key, sealing []byte, token, audience string, now time.Time) (claims, Key, error) {
 	if len(token) > maxJWT || !isToken(token) {
-		return claims{}, "", ErrInvalid
+		return claims{}, Key{}, ErrInvalid
 	}
 	var c claims
-	kid := ""
+	var key Key
 	_, err := jwt.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		kid, _ = t.Header["kid"].(string)
-		i := slices.IndexFunc(keys, func(k Key) bool { return k.ID == kid })
+		kid, _ := t.Header["kid"].(string)
+		i := slices.IndexFunc(keys, func(k Key) bool { return k.ID == kid && k.Counts(now) })
 		if i < 0 || t.Method.Alg() != keys[i].Alg {
 			return nil, errors.New("no such key")
 		}
-		return keys[i].verifier(sealing)
+		key = keys[i]
+		return key.verifier(sealing)
 	},
 		jwt.WithValidMethods([]string{EdDSA, HS256}), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
 		jwt.WithTimeFunc(func() time.Time { return now }), jwt.WithStrictDecoding())
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return claims{}, "", ErrExpired
+		return claims{}, Key{}, ErrExpired
 	case err != nil:
-		return claims{}, "", fmt.Errorf("%w: %w", ErrInvalid, err)
+		return claims{}, Key{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return c, kid, nil
+	return c, key, nil
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // The algorithms of signing keys.
@@ -23,7 +24,12 @@ type Key struct {
 	Alg    string `json:"alg"`
 	Public []byte `json:"public,omitempty"` // EdDSA
 	Sealed []byte `json:"sealed,omitempty"` // HS256: the secret, see Seal
+	// EndsMS is when it stops to count, Unix milliseconds; 0 for a key without an end.
+	EndsMS int64 `json:"ends_ms,omitempty"`
 }
+
+// Counts tells whether what the key signed is accepted at a time.
+func (k Key) Counts(now time.Time) bool { return k.EndsMS == 0 || now.UnixMilli() < k.EndsMS }
 
 // secretBytes is the length of HS256 secrets (RFC 7518, 3.2: 32 at least).
 const secretBytes = 32

@@ -95,6 +95,24 @@ export interface paths {
         patch: operations["rename-media"];
         trace?: never;
     };
+    "/v1/media/{id}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who may watch a media */
+        get: operations["get-access"];
+        /** Say who may watch a media */
+        put: operations["put-access"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/media/{id}/captions": {
         parameters: {
             query?: never;
@@ -149,6 +167,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/media/{id}/embed-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Codes that show a media in other pages */
+        get: operations["get-embed-codes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/media/{id}/poster": {
         parameters: {
             query?: never;
@@ -194,6 +229,93 @@ export interface paths {
         put?: never;
         /** Try a failed media again */
         post: operations["retry-media"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/media/{id}/share-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A media's share links */
+        get: operations["list-share-links"];
+        put?: never;
+        /** Make a link that opens a media until it expires */
+        post: operations["create-share-link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/media/{id}/share-links/{link}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a share link */
+        delete: operations["delete-share-link"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/playback-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys that sign the account's playback tokens */
+        get: operations["list-playback-keys"];
+        put?: never;
+        /** Make a signing key; its secret is shown this once */
+        post: operations["create-playback-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/playback-keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a signing key: what it signed ends at once */
+        delete: operations["delete-playback-key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/playback-keys/{key}/rotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the key that follows one, which ends after a while */
+        post: operations["rotate-playback-key"];
         delete?: never;
         options?: never;
         head?: never;
@@ -562,6 +684,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Access: {
+            /**
+             * @description Sites that may show it, as example.com, *.example.org or localhost:3000; none: every site may.
+             * @example [
+             *       "example.com"
+             *     ]
+             */
+            domains: string[];
+            /** @description Whether viewers are asked for a password. */
+            has_password: boolean;
+            /**
+             * Format: date-time
+             * @description Null before the first change.
+             */
+            updated_at: string | null;
+            /**
+             * @description public: everyone, and search engines; unlisted: everyone with the link or the embed; signed: holders of a token that your server signed, or of a share link; private: people of the account and holders of a share link.
+             * @enum {string}
+             */
+            visibility: "public" | "unlisted" | "signed" | "private";
+        };
         Action: {
             /**
              * Format: int64
@@ -770,6 +913,25 @@ export interface components {
             /** Format: int64 */
             received: number;
         };
+        CreateKeyInputBody: {
+            /**
+             * @description Of EdDSA keys the server keeps no secret.
+             * @default EdDSA
+             * @enum {string}
+             */
+            algorithm: "EdDSA" | "HS256";
+            /** @description Which server signs with it. */
+            name: string;
+        };
+        CreateLinkInputBody: {
+            /**
+             * Format: date-time
+             * @description In the future, within five years.
+             */
+            expires_at: string;
+            /** @description Whom it is for. */
+            name: string;
+        };
         CreateSessionInputBody: {
             email?: string;
             /** @description From a one-time login link. */
@@ -875,6 +1037,40 @@ export interface components {
             /** @description Times the cell was covered again, for each cell. */
             rewatches: number[] | null;
         };
+        JWK: {
+            /** @enum {string} */
+            alg: "EdDSA" | "HS256";
+            /** @description Ed25519, of OKP. */
+            crv?: string;
+            /** @description The secret, of OKP. */
+            d?: string;
+            /** @description The secret, of oct. */
+            k?: string;
+            kid: string;
+            /** @enum {string} */
+            kty: "OKP" | "oct";
+            /** @description The public half, of OKP. */
+            x?: string;
+        };
+        Key: {
+            /** @enum {string} */
+            algorithm: "EdDSA" | "HS256";
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When what it signed ends; null: never.
+             */
+            ends_at: string | null;
+            /** @description The kid of tokens that it signs. */
+            id: string;
+            /** @example Shop */
+            name: string;
+        };
+        KeysOutputBody: {
+            /** @description Newest first. */
+            items: components["schemas"]["Key"][];
+        };
         Ledger: {
             /** @description The formula of each figure. */
             definitions: {
@@ -919,6 +1115,10 @@ export interface components {
             received: number;
             /** Format: date-time */
             start: string;
+        };
+        LinksOutputBody: {
+            /** @description Newest first, expired ones too. */
+            items: components["schemas"]["ShareLink"][];
         };
         ListOutputBody: {
             items: components["schemas"]["Media"][];
@@ -990,6 +1190,8 @@ export interface components {
             playable_seconds_after_upload: number | null;
             /** @description Empty until it plays. */
             poster_url: string;
+            /** @description The player's token for people of the account; absent when anyone may watch. */
+            preview_token?: string;
             /** @description A few silent seconds, MP4; empty until there is one. */
             preview_url: string;
             /**
@@ -1021,6 +1223,8 @@ export interface components {
             uploaded_at: string | null;
             /** Format: int64 */
             uploaded_bytes: number;
+            /** @enum {string} */
+            visibility: "public" | "unlisted" | "signed" | "private";
             watch_url: string;
             /**
              * Format: int64
@@ -1078,6 +1282,25 @@ export interface components {
             visitors: number;
             /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
+        };
+        NewKey: {
+            /** @enum {string} */
+            algorithm: "EdDSA" | "HS256";
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When what it signed ends; null: never.
+             */
+            ends_at: string | null;
+            /** @description The kid of tokens that it signs. */
+            id: string;
+            /** @description The same as a JSON Web Key. */
+            jwk: components["schemas"]["JWK"];
+            /** @example Shop */
+            name: string;
+            /** @description base64url of the Ed25519 seed, or of the HS256 secret. It is shown this once and not stored. */
+            secret: string;
         };
         Overview: {
             /**
@@ -1148,6 +1371,14 @@ export interface components {
              * @example /problems/not-found
              */
             type: string;
+        };
+        PutAccessInputBody: {
+            /** @description None: every site may show it. */
+            domains?: string[];
+            /** @description Viewers are asked for it. Left out: as it is; empty: none. */
+            password?: string;
+            /** @enum {string} */
+            visibility: "public" | "unlisted" | "signed" | "private";
         };
         PutChaptersInputBody: {
             /** @description In any order; none remove all. */
@@ -1407,6 +1638,14 @@ export interface components {
             /** @description By day (UTC): of the range, or of the last 30 days. */
             trend: components["schemas"]["TrendPoint"][] | null;
         };
+        RotateKeyInputBody: {
+            /**
+             * Format: int64
+             * @description How long the old key goes on to count.
+             * @default 86400
+             */
+            keep_seconds: number;
+        };
         Scope: {
             /**
              * Format: date
@@ -1432,9 +1671,36 @@ export interface components {
             /** @enum {string} */
             role: "admin" | "member";
         };
+        Set: {
+            /** @description For places where scripts are not allowed. */
+            iframe: string;
+            /** @description The player in its place. */
+            inline: string;
+            /** @description Address of the watch page. */
+            link: string;
+            /** @description For programs that embed by oEmbed. */
+            oembed_url: string;
+            /** @description A thumbnail that opens the player above the page. */
+            popover: string;
+            /** @description A text link that does. */
+            popover_link: string;
+            /** @description The player in JSX, React 19 or later; load player.js once. */
+            react: string;
+        };
         SetPasswordInputBody: {
             /** @description At least 10 characters; any characters. */
             password: string;
+        };
+        ShareLink: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            /** @example Press */
+            name: string;
+            /** @description Whoever has it may watch until it expires. */
+            url: string;
         };
         Side: {
             /** Format: double */
@@ -2004,6 +2270,74 @@ export interface operations {
             };
         };
     };
+    "get-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Access"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutAccessInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Access"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-captions": {
         parameters: {
             query?: never;
@@ -2215,6 +2549,49 @@ export interface operations {
             };
         };
     };
+    "get-embed-codes": {
+        parameters: {
+            query?: {
+                /** @description Where it starts. */
+                start_seconds?: number;
+                /** @description Muted, when in view. */
+                autoplay?: boolean;
+                muted?: boolean;
+                loop?: boolean;
+                /** @description The accent colour. */
+                color?: string;
+                /** @description CSS pixels; 0: as wide as its place. */
+                max_width?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Set"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "choose-poster": {
         parameters: {
             query?: never;
@@ -2306,6 +2683,233 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Media"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-share-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinksOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-share-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateLinkInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareLink"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-share-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-playback-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-playback-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKeyInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-playback-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rotate-playback-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateKeyInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
                 };
             };
             /** @description Error */

@@ -8,7 +8,7 @@ function media(over: Partial<Media>): Media {
     id: "a", name: "A", state: "ready", progress: 1, uploaded_bytes: 1, size_bytes: 1,
     duration_seconds: 61, width: 1920, height: 1080, frame_rate: 29.97, has_video: true, has_audio: true,
     renditions: [], watch_url: "", embed_url: "", hls_url: "", embed_code: "", iframe_code: "",
-    analytics_url: "", uploaded_at: null, playable_at: null, ready_at: null, playable_seconds_after_upload: null,
+    analytics_url: "", visibility: "public", uploaded_at: null, playable_at: null, ready_at: null, playable_seconds_after_upload: null,
     ready_seconds_after_upload: null, poster_url: "", storyboard_url: "", preview_url: "", created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", ...over,
   };
 }
