@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/vitascope/vitascope/deploy/internal/process"
 )
 
 const startTimeout = 2 * time.Minute
@@ -46,7 +49,7 @@ func serverNames() []string { return []string{"kafka", "minio", "postgres", "cli
 
 // cluster is a set of running servers.
 type cluster struct {
-	processes []*process
+	processes []*process.Process
 	env       map[string]string
 }
 
@@ -82,7 +85,7 @@ func startCluster(ctx context.Context, cfg config, log *slog.Logger) (*cluster, 
 				return
 			}
 			maps.Copy(c.env, s.environment())
-			log.Info("server answers", "server", s.name(), "pid", p.pid, "took_ms", time.Since(begin).Milliseconds())
+			log.Info("server answers", "server", s.name(), "pid", p.PID, "took_ms", time.Since(begin).Milliseconds())
 		})
 	}
 	wg.Wait()
@@ -106,24 +109,24 @@ func newServers(cfg config) ([]server, error) {
 
 // launch starts s and waits until it answers. The process is not nil when it
 // runs, whatever the error.
-func launch(ctx context.Context, s server, logPath string) (*process, error) {
+func launch(ctx context.Context, s server, logPath string) (*process.Process, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", s.name(), err)
 	}
-	p, err := startProcess(s.name(), s.command(), logPath, s.stopSignal())
+	p, err := process.Start(s.name(), s.command(), logPath, s.stopSignal())
 	if err != nil {
 		return nil, err
 	}
-	return p, p.await(ctx, s.ready)
+	return p, p.Await(ctx, s.ready)
 }
 
 // wait returns when ctx ends, or with an error when a server does.
 func (c *cluster) wait(ctx context.Context) error {
-	died := make(chan *process, len(c.processes))
+	died := make(chan *process.Process, len(c.processes))
 	for _, p := range c.processes {
 		go func() {
 			select {
-			case <-p.done:
+			case <-p.Done:
 				died <- p
 			case <-ctx.Done():
 			}
@@ -131,7 +134,7 @@ func (c *cluster) wait(ctx context.Context) error {
 	}
 	select {
 	case p := <-died:
-		return p.died()
+		return p.Died()
 	case <-ctx.Done():
 		return nil
 	}
@@ -142,7 +145,7 @@ func (c *cluster) stop() error {
 	errs := make([]error, len(c.processes))
 	var wg sync.WaitGroup
 	for i, p := range c.processes {
-		wg.Go(func() { errs[i] = p.end() })
+		wg.Go(func() { errs[i] = p.End() })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
@@ -194,3 +197,11 @@ func freePorts(n int) ([]int, error) {
 func logPath(dir, server string) string { return filepath.Join(dir, server+".log") }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// runOnce runs cmd to its end; its output becomes part of the error.
+func runOnce(cmd *exec.Cmd) error {
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", cmd.Path, err, bytes.TrimSpace(out))
+	}
+	return nil
+}

@@ -29,6 +29,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vitascope/vitascope/deploy/internal/process"
 )
 
 func main() {
@@ -169,7 +171,7 @@ func runBeside(ctx context.Context, c *cluster, args []string) error {
 	cmd.Env = append(os.Environ(), c.environ()...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopGrace
+	cmd.WaitDelay = process.StopGrace
 	err := cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return &commandFailed{exit}

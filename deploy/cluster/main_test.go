@@ -121,7 +121,7 @@ func TestADyingServerEndsTheRun(t *testing.T) {
 	dir := scratch(t)
 	cfg := config{dir: dir, only: []string{"postgres"}}
 	err := with(t.Context(), cfg, func(ctx context.Context, c *cluster) error {
-		require.NoError(t, syscall.Kill(c.processes[0].pid, syscall.SIGKILL))
+		require.NoError(t, syscall.Kill(c.processes[0].PID, syscall.SIGKILL))
 		<-ctx.Done()
 		return nil
 	})
