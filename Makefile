@@ -81,6 +81,11 @@ test-views: build ## A hundred scripted views in a browser against what the figu
 	@scripts/install.sh test
 	VIEWS=100 npm run --silent test:views -w e2e
 
+.PHONY: ledger
+ledger: build ## 20 rounds of kills, freezes and cuts; every beacon counted again (LEDGER=-long: 200)
+	go build -o bin/ledger ./deploy/ledger
+	bin/ledger $(LEDGER)
+
 .PHONY: lint
 lint: ## Static analysis
 	go vet ./...

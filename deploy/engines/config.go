@@ -3,6 +3,7 @@ package engines
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 	"time"
@@ -32,6 +33,9 @@ type Config struct {
 	// S3Port, KafkaPort and ClickHousePort are loopback ports; 0, the
 	// default, chooses a free one anew at each Start.
 	S3Port, KafkaPort, ClickHousePort int
+	// KafkaListener, if set, wraps what the Kafka broker listens on; the fault
+	// harness cuts connections with it.
+	KafkaListener func(net.Listener) net.Listener
 	// S3Sidecar keeps the metadata of objects in files under s3/meta instead
 	// of extended attributes, which some backup tools drop. Default false;
 	// always on where the file system has no such attributes, and where a

@@ -28,15 +28,16 @@ const (
 
 // kafkaBroker is kfake with its data on disk.
 type kafkaBroker struct {
-	dir string
-	log *slog.Logger
+	dir  string
+	wrap func(net.Listener) net.Listener // may be nil
+	log  *slog.Logger
 
 	mu   sync.Mutex
 	port int // 0 until the first run chose one; the same ever after
 }
 
 func newKafkaBroker(cfg Config, log *slog.Logger) *kafkaBroker {
-	return &kafkaBroker{dir: cfg.path("kafka"), port: cfg.KafkaPort, log: log.With("engine", NameKafka)}
+	return &kafkaBroker{dir: cfg.path("kafka"), port: cfg.KafkaPort, wrap: cfg.KafkaListener, log: log.With("engine", NameKafka)}
 }
 
 func (k *kafkaBroker) name() string { return NameKafka }
@@ -92,6 +93,9 @@ func (k *kafkaBroker) listen(network, addr string) (net.Listener, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.port = tcp.Port
+	if k.wrap != nil {
+		return k.wrap(l), nil
+	}
 	return l, nil
 }
 

@@ -118,8 +118,9 @@ func TestViewTokens(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 
-	_, err = beacon.VerifyViewToken(key, token, now.Add(beacon.TokenLife+time.Second))
+	late, err := beacon.VerifyViewToken(key, token, now.Add(beacon.TokenLife+time.Second))
 	require.Equal(t, beacon.CodeTokenExpired, codeOf(err))
+	require.Equal(t, got, late, "a late beacon still tells whose it is")
 	_, err = beacon.VerifyViewToken([]byte("another key, just as long as that"), token, now)
 	require.Equal(t, beacon.CodeTokenInvalid, codeOf(err))
 	for i := range token { // any changed character is refused

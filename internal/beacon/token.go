@@ -54,14 +54,14 @@ func SignViewToken(key []byte, c Claims) (string, error) {
 }
 
 // VerifyViewToken checks signature, algorithm, audience and expiry at now. The
-// error is an [*Error] with [CodeTokenExpired] or [CodeTokenInvalid].
+// error is an [*Error] with [CodeTokenExpired] or [CodeTokenInvalid]. The claims of
+// a token that has expired, and is otherwise good, are returned beside the error: a
+// late beacon is counted for the account it is of.
 func VerifyViewToken(key []byte, token string, now time.Time) (Claims, error) {
 	var w wireClaims
 	err := verify(key, token, Audience, &w, now)
-	switch {
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return Claims{}, refuse(CodeTokenExpired, "the view token has expired")
-	case err != nil:
+	expired := errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidAudience)
+	if err != nil && !expired {
 		return Claims{}, refuse(CodeTokenInvalid, "the view token is not one of ours")
 	}
 	c := Claims{
@@ -73,6 +73,9 @@ func VerifyViewToken(key []byte, token string, now time.Time) (Claims, error) {
 	}
 	if c.Account == "" || c.Media == "" || c.View == "" || w.DurationMS <= 0 || w.DurationMS > MaxMediaMS {
 		return Claims{}, refuse(CodeTokenInvalid, "the view token lacks a claim")
+	}
+	if expired {
+		return c, refuse(CodeTokenExpired, "the view token has expired")
 	}
 	return c, nil
 }

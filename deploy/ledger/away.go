@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// eventsPerBatch is about how many events a batch has when dense ones are not
+// asked for.
+const denseBatch = 9
+
+// runAway takes ClickHouse or the broker away under a steady load.
+func runAway(ctx context.Context, o options, w *world, j *journal) error {
+	gone, lasts := w.clickHouse, 10*time.Minute
+	switch o.away {
+	case "clickhouse":
+	case "broker":
+		gone, lasts = w.broker, 5*time.Minute
+	default:
+		return fmt.Errorf("away: %q is neither clickhouse nor broker", o.away)
+	}
+	if o.lasts > 0 {
+		lasts = o.lasts
+	}
+	l := newLoad(j, w.collectAddrs, o.events/(float64(denseBatch+1)/2))
+	l.giveUp = 0
+	o.authors = 64
+	began := time.Now()
+	var back time.Time
+	_, err := w.under(ctx, l, o, denseBatch, func(ctx context.Context) error {
+		if err := pause(ctx, 10*time.Second); err != nil {
+			return err
+		}
+		if err := gone.halt(false); err != nil {
+			return err
+		}
+		err := pause(ctx, lasts)
+		back = time.Now()
+		return errors.Join(err, gone.up())
+	})
+	if err != nil {
+		return err
+	}
+	caughtUp := time.Since(back)
+	facts := fmt.Sprintf("away=%s for=%s batches=%d answered_503_or_429=%d failed=%d slowest_answer=%.2fs catch_up=%.1fs",
+		o.away, lasts, l.batches.Load(), l.unavailable.Load(), l.failures.Load(), time.Duration(l.slowest.Load()).Seconds(), caughtUp.Seconds())
+	if err := w.conclude(ctx, j, o, began, facts); err != nil {
+		return err
+	}
+	if caughtUp > 5*time.Minute {
+		return errors.New("catching up took more than 5 minutes")
+	}
+	if n := l.unavailable.Load(); n > 0 {
+		return fmt.Errorf("%d beacons were not taken meanwhile", n)
+	}
+	return nil
+}
+
+// runTakeover kills a sink under load and waits until the other has done what came
+// since.
+func runTakeover(ctx context.Context, o options, w *world, j *journal) error {
+	l := newLoad(j, w.collectAddrs, o.rate)
+	l.giveUp = 0
+	began := time.Now()
+	var took time.Duration
+	_, err := w.under(ctx, l, o, 8, func(ctx context.Context) error {
+		// Both have their shares when a lease's life and a half has passed.
+		if err := pause(ctx, w.lease*3/2); err != nil {
+			return err
+		}
+		if err := w.sinks[0].halt(false); err != nil {
+			return err
+		}
+		killed := time.Now()
+		if err := w.past(ctx, 2*time.Minute); err != nil {
+			return err
+		}
+		took = time.Since(killed)
+		return w.sinks[0].up()
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.conclude(ctx, j, o, began, fmt.Sprintf("takeover=%.1fs lease=%s", took.Seconds(), w.lease)); err != nil {
+		return err
+	}
+	if took > 30*time.Second {
+		return errors.New("taking over took more than 30 s")
+	}
+	return nil
+}
