@@ -128,11 +128,16 @@ func (w *world) start(ctx context.Context) (err error) {
 		}
 	}
 	for i, u := range w.collectors {
-		if err := u.await(ctx, func(ctx context.Context) error { return answers(ctx, "http://"+w.collectAddrs[i]+"/readyz") }); err != nil {
+		if err := u.await(ctx, w.ready(i)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ready tells whether a collector is.
+func (w *world) ready(i int) func(context.Context) error {
+	return func(ctx context.Context) error { return answers(ctx, "http://"+w.collectAddrs[i]+"/readyz") }
 }
 
 // openClients makes topics, tables and leases, and the connections by which they

@@ -41,6 +41,8 @@ type App struct {
 	keys    auth.Keys
 	engines *engines.Engines // nil when every engine is given by address
 
+	embedsKafka bool
+
 	// OnReady, if set, is called once the process answers requests.
 	OnReady func(Ready)
 }
@@ -77,6 +79,7 @@ func (a *App) prepareEngines() error {
 	ec := engines.DefaultConfig(a.cfg.Data)
 	ec.S3 = need.s3 && a.cfg.S3Endpoint == ""
 	ec.Kafka = need.kafka && len(a.cfg.KafkaBrokers) == 0
+	a.embedsKafka = ec.Kafka
 	ec.ClickHouse = need.clickhouse && a.cfg.ClickHouseURL == ""
 	ec.LibraryPath = a.cfg.ClickHouseLibrary
 	ec.ClickHouseMemoryBytes = a.cfg.ClickHouseMemoryBytes

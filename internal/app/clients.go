@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
@@ -32,15 +33,21 @@ type clients struct {
 	events    *eventlog.Log
 	warehouse *warehouse.DB
 	checks    []check
+	loops     []loop // bring up to date what did not answer at the start
 }
 
 // openClients opens the stores that the roles need and brings their schemas up
-// to date; several processes may do so at once.
+// to date; several processes may do so at once. A store that the process can do
+// without for a while may be away.
 func (a *App) openClients(ctx context.Context) (c *clients, err error) {
 	c = &clients{}
 	for _, s := range a.stores() {
 		if err := s.open(ctx, c); err != nil {
 			return nil, errors.Join(err, c.close())
+		}
+		if s.dispensable {
+			c.loops = append(c.loops, loop{name: s.name, run: func(ctx context.Context) error { return a.prepareLater(ctx, s, c) }})
+			continue
 		}
 		if err := s.prepare(ctx, c); err != nil {
 			return nil, errors.Join(err, c.close())
@@ -48,6 +55,25 @@ func (a *App) openClients(ctx context.Context) (c *clients, err error) {
 		c.checks = append(c.checks, check{s.name, func(ctx context.Context) error { return s.ping(ctx, c) }})
 	}
 	return c, nil
+}
+
+// prepareLater prepares a store as soon as it answers.
+func (a *App) prepareLater(ctx context.Context, s store, c *clients) error {
+	const most = 5 * time.Second
+	for wait, tries := 100*time.Millisecond, 0; ; wait, tries = min(2*wait, most), tries+1 {
+		err := s.prepare(ctx, c)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if tries%20 == 0 { // first, then about each 100 s
+			a.log.WarnContext(ctx, "a store does not answer; going on without it", "store", s.name, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
 }
 
 // store is one of the systems behind the roles: how to open a client of it, ask
@@ -59,6 +85,9 @@ type store struct {
 	open    func(ctx context.Context, c *clients) error
 	ping    func(ctx context.Context, c *clients) error
 	prepare func(ctx context.Context, c *clients) error
+	// dispensable says that the process can start, and be ready, while the store is
+	// away.
+	dispensable bool
 }
 
 // stores lists those that the roles of this process need.
@@ -126,6 +155,9 @@ func (a *App) eventLog() store {
 			return err
 		},
 		prepare: func(ctx context.Context, c *clients) error { return c.events.EnsureTopics(ctx) },
+		// Collect keeps beacons on disk meanwhile, and a sink beside it waits. The
+		// embedded one is there when clients are opened.
+		dispensable: a.cfg.Has(RoleCollect) && !a.embedsKafka,
 	}
 }
 

@@ -53,7 +53,7 @@ type process struct {
 
 // build makes the roles of this process and starts none of them.
 func (a *App) build(ctx context.Context, c *clients) (*process, error) {
-	p := &process{catalog: c.catalog, metrics: prometheus.NewRegistry()}
+	p := &process{catalog: c.catalog, metrics: prometheus.NewRegistry(), loops: c.loops}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.health.checks = c.checks
 	if a.engines != nil {
