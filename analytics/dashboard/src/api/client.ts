@@ -3,15 +3,20 @@ import createClient, { type Middleware } from "openapi-fetch";
 import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
+export type Access = Schemas["Access"];
 export type ApiToken = Schemas["Token"];
+export type Captions = Schemas["Captions"];
+export type Chapter = Schemas["Chapter"];
 export type Engagement = Schemas["Engagement"];
 /** Media is the server's media. */
 export type Media = Schemas["Media"];
 export type MediaStats = Schemas["MediaStats"];
 export type NewApiToken = Schemas["CreateTokenOutputBody"];
+export type NewPlaybackKey = Schemas["NewKey"];
 export type Overview = Schemas["Overview"];
 export type Rendition = Schemas["Rendition"];
 export type Session = Schemas["Session"];
+export type ShareLink = Schemas["ShareLink"];
 export type View = Schemas["View"];
 type Problem = Partial<Schemas["Problem"]>;
 

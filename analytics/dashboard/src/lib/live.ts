@@ -14,6 +14,7 @@ export const keys = {
   stats: (id: string) => ["stats", id] as const,
   overview: ["stats", "overview"] as const,
   tokens: ["tokens"] as const,
+  playbackKeys: ["playback-keys"] as const,
 };
 
 /** put files a changed media in every cached list and in its own entry. */

@@ -1,0 +1,142 @@
+// What a marketer sets in the dashboard holds on another site's page.
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+
+import { API, until } from "../lib/api.mjs";
+import { findVideo, hostSite, openPage, startBrowser } from "../lib/browser.mjs";
+import { h264mp4 } from "../lib/media.mjs";
+import { freePort, Server, tempDir } from "../lib/process.mjs";
+import { uploadThroughPage } from "../lib/scenario.mjs";
+
+const plays = (page) => until("a video that plays", () => page.evaluate(`(() => { const v = ${findVideo}; return v && !v.paused && v.currentTime > 0.3; })()`));
+
+/** Opens a new visitor's page on a site that embeds the code. */
+async function visit(t, browser, code) {
+  const page = await openPage(await browser.newContext());
+  await page.goto((await hostSite(t, code)).url);
+  return page;
+}
+
+test("access, captions and chapters are set in the dashboard and hold on other sites", async (t) => {
+  const dir = tempDir(t);
+  const data = join(dir, "data");
+  const [file, server, browser] = await Promise.all([
+    h264mp4(dir, { seconds: 12 }),
+    Server.start(t, { data, port: await freePort() }),
+    startBrowser(t),
+  ]);
+  const api = API.ofDataFolder(server.url, data);
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const dashboard = await openPage(context);
+  const id = await uploadThroughPage(dashboard, server.loginURL, file);
+  const shot = async (name) => process.env.SHOTS_DIR && dashboard.screenshot({ path: join(process.env.SHOTS_DIR, `${name}.png`), fullPage: true });
+
+  await dashboard.goto(`${server.url}/#/media/${id}`);
+  await dashboard.getByRole("tab", { name: "Share & access" }).click();
+  const code = await until("the embed code", () => dashboard.getByTestId("chosen-code").inputValue());
+  const form = dashboard.getByTestId("access-form");
+  /** Saves, and waits until the origin answers a site's page as it should. */
+  const save = async (status, origin = "http://localhost:1") => {
+    await form.getByRole("button", { name: "Save access" }).click();
+    await form.getByText(/^Saved\./).waitFor();
+    await until(`the origin to answer ${status}`, async () =>
+      (await fetch(`${server.url}/embed/medias/${id}/config.json`, { headers: { Origin: origin } })).status === status, { timeout: 5000 });
+  };
+
+  await t.test("a password is asked for, and opens the video", async () => {
+    await form.getByLabel("Ask for a password").check();
+    await form.getByLabel("Password", { exact: true }).fill("open sesame");
+    await save(401);
+    const page = await visit(t, browser, code);
+    await page.getByLabel("This video has a password").fill("open, please");
+    await page.getByRole("button", { name: "Watch" }).click();
+    await page.getByText("That is not the password.").waitFor();
+    await page.getByLabel("This video has a password").fill("open sesame");
+    await page.getByRole("button", { name: "Watch" }).click();
+    await page.getByRole("button", { name: /^Play/ }).click();
+    await plays(page);
+    assert.equal((await fetch(`${server.url}/hls/${id}/multivariant.m3u8`)).status, 401);
+    await page.context().close();
+  });
+
+  await t.test("people of the account watch it in the dashboard all the same", async () => {
+    await dashboard.reload();
+    await dashboard.getByRole("button", { name: /^Play/ }).click();
+    await plays(dashboard);
+    await dashboard.evaluate(`${findVideo}.pause()`);
+    await dashboard.getByRole("tab", { name: "Share & access" }).click();
+  });
+
+  await t.test("a site that is not on the list is told so inside the player", async () => {
+    await form.getByLabel("Ask for a password").uncheck();
+    await form.getByLabel("Only on some sites").check();
+    await form.getByLabel("Sites, one in each line").fill("https://Example.com/page");
+    await shot("access");
+    await save(403);
+    assert.equal(await form.getByLabel("Sites, one in each line").inputValue(), "example.com");
+    const refused = await visit(t, browser, code);
+    await refused.getByText("This video may not be shown on this site.").waitFor();
+    await refused.context().close();
+    await form.getByLabel("Sites, one in each line").fill("example.com\nlocalhost");
+    await save(200);
+    const shown = await visit(t, browser, code);
+    await shown.getByRole("button", { name: /^Play/ }).click();
+    await plays(shown);
+    await shown.context().close();
+  });
+
+  await t.test("a private video opens by a share link alone, until that is revoked", async () => {
+    await form.getByLabel("Only on some sites").uncheck();
+    await form.getByRole("radio", { name: /^Private/ }).check();
+    await save(404);
+    await dashboard.getByLabel("For whom").fill("Press");
+    await dashboard.getByRole("button", { name: "Make link" }).click();
+    const link = await until("the link", () => dashboard.getByTestId("share-link").inputValue());
+    await shot("links");
+    const guest = await openPage(await browser.newContext());
+    await guest.goto(`${server.url}/watch/${id}`);
+    assert.match(await guest.textContent("body"), /not|gone|no video/i);
+    await guest.goto(link);
+    await guest.getByRole("button", { name: /^Play/ }).click();
+    await plays(guest);
+    assert.ok(!guest.url().includes("token"), "the token has left the address bar");
+    await dashboard.getByRole("button", { name: "Revoke the link for Press" }).click();
+    await until("the link to end", async () => {
+      await guest.goto("about:blank");
+      await guest.goto(link);
+      return guest.getByText("This video is not available.").waitFor({ timeout: 3000 }).then(() => true, () => false);
+    });
+    await guest.context().close();
+    await form.getByRole("radio", { name: /^Public/ }).check();
+    await save(200);
+  });
+
+  await t.test("captions and chapters come to the player", async () => {
+    await dashboard.getByRole("tab", { name: "Captions & chapters" }).click();
+    const srt = join(dir, "words.srt");
+    writeFileSync(srt, "1\n00:00:00,000 --> 00:00:10,000\nHello there\n");
+    await dashboard.getByLabel("File, .srt or .vtt").setInputFiles(srt);
+    await dashboard.getByTestId("captions-form").getByRole("button", { name: "Upload" }).click();
+    await dashboard.getByTestId("captions").getByText("English").waitFor();
+    const chapters = dashboard.getByTestId("chapters-form");
+    for (const [i, [at, title]] of [["0:00", "Start"], ["0:06", "The <b>end</b>"]].entries()) {
+      await chapters.getByRole("button", { name: /^Add chapter/ }).click();
+      await chapters.getByLabel(`Start of chapter ${i + 1}`).fill(at);
+      await chapters.getByLabel(`Title of chapter ${i + 1}`).fill(title);
+    }
+    await chapters.getByRole("button", { name: "Save chapters" }).click();
+    await chapters.getByText(/^Saved\./).waitFor();
+    await shot("tracks");
+    const config = await until("both in the player's config", async () => {
+      const c = await (await fetch(`${server.url}/embed/medias/${id}/config.json`)).json();
+      return c.captions?.length === 1 && c.chapters?.length === 2 && c;
+    });
+    assert.equal(config.captions[0].language, "en");
+    assert.deepEqual(config.chapters.map((c) => c.start_seconds), [0, 6]);
+    assert.match(await (await fetch(config.captions[0].url)).text(), /Hello there/);
+  });
+  assert.equal((await api.call("GET", `/v1/media/${id}/access`)).visibility, "public");
+  assert.deepEqual(dashboard.problems, [], "no errors in the dashboard");
+});
