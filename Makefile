@@ -103,6 +103,10 @@ bench: build ## Measure; one JSON line a measure
 bench-heatmap: ## Heatmaps, reports and filters at 1 M, 20 M and 100 M intervals
 	go run ./deploy/bench -only heatmap -long
 
+.PHONY: bench-beacons
+bench-beacons: build ## Beacons received beside nginx's 204, the whole path into ClickHouse, and how late they show
+	go run ./deploy/bench -only beacons
+
 .PHONY: bench-player
 bench-player: web ## Click to first frame and ten embeds beside npm's players, in Chromium
 	node player/web/bench/first-frame.mjs

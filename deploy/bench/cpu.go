@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -53,4 +54,35 @@ func (b *bench) settle(s *server) error {
 		}
 	}
 	return fmt.Errorf("the server does not come to rest")
+}
+
+// familySeconds is the processor time of a process and all its living descendants,
+// with what those that have ended used.
+func familySeconds(pid int) (float64, error) {
+	total, err := treeSeconds(pid)
+	if err != nil {
+		return 0, err
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range stats {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+		if len(fields) < 2 || fields[1] != strconv.Itoa(pid) {
+			continue
+		}
+		child, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			return 0, err
+		}
+		if used, err := familySeconds(child); err == nil { // else it has ended, and its parent says
+			total += used
+		}
+	}
+	return total, nil
 }
