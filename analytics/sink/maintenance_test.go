@@ -2,7 +2,9 @@ package sink_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,6 +13,8 @@ import (
 
 	"github.com/vitascope/vitascope/analytics/query"
 	"github.com/vitascope/vitascope/internal/beacon"
+	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/jobs"
 	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
@@ -176,4 +180,38 @@ func TestTheLedgerOfCountsBalances(t *testing.T) {
 	require.NoError(t, err)
 	want.Received = want.Accepted + want.OptedOut + want.Bot + want.Duplicate + want.Late + want.Invalid
 	require.Equal(t, want, got.Total)
+}
+
+func TestDeletingAMediaErasesItFromEveryTable(t *testing.T) {
+	t.Parallel()
+	r, rnd := newRig(t, 1, 23_400), random(t)
+	sendAll(r, rnd, visits(r, rnd, 5))
+	r.start(sinkConfig(), r.store, nil)
+	r.drained()
+	ctx := t.Context()
+	db, err := catalog.Open(ctx, "sqlite://"+filepath.Join(t.TempDir(), "catalog.db"), r.log)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	require.NoError(t, db.Migrate(ctx))
+	require.NoError(t, jobs.Migrate(ctx, db, r.log))
+	work, err := jobs.New(db, jobs.Config{Queues: map[string]int{jobs.QueueDefault: 1}}, r.log)
+	require.NoError(t, err)
+	query.AddWorkers(work, r.stats())
+	runCtx, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- work.Run(runCtx) }()
+	require.NoError(t, db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
+		return work.InsertTx(ctx, tx, jobs.ForgetArgs{AccountID: r.account, MediaID: r.media}, nil)
+	}))
+	require.Eventually(t, func() bool {
+		var rows uint64
+		for _, table := range []string{"events", "views", "heat", "figures", "uniques"} {
+			var n uint64
+			require.NoError(t, r.db.QueryRow(ctx, "SELECT count() FROM "+table+" WHERE account_id = ? AND media_id = ?", r.account, r.media).Scan(&n))
+			rows += n
+		}
+		return rows == 0
+	}, time.Minute, 50*time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
 }

@@ -2,10 +2,12 @@ package library
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/riverqueue/river"
 
+	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/jobs"
@@ -15,7 +17,11 @@ import (
 // or request that began before the deletion can still be writing.
 const sweepAgainAfter = 3 * time.Hour
 
-// deleteMedia hides a media at once and has its objects removed.
+// forgetAgainAfter is when its figures are erased once more: by then the view tokens
+// of its players have expired, and what they sent before has been stored.
+const forgetAgainAfter = beacon.TokenLife + time.Hour
+
+// deleteMedia hides a media at once and has its objects and figures removed.
 func (s *Service) deleteMedia(ctx context.Context, in *byID) (*struct{}, error) {
 	m, err := s.media(ctx, in.ID)
 	if err != nil {
@@ -30,7 +36,11 @@ func (s *Service) deleteMedia(ctx context.Context, in *byID) (*struct{}, error) 
 			return err
 		}
 		args.Final = true
-		return s.jobs.InsertTx(ctx, tx, args, &river.InsertOpts{ScheduledAt: time.Now().Add(sweepAgainAfter)})
+		forget := jobs.ForgetArgs{AccountID: m.AccountID, MediaID: m.ID}
+		return errors.Join(
+			s.jobs.InsertTx(ctx, tx, args, &river.InsertOpts{ScheduledAt: time.Now().Add(sweepAgainAfter)}),
+			s.jobs.InsertTx(ctx, tx, forget, nil),
+			s.jobs.InsertTx(ctx, tx, forget, &river.InsertOpts{ScheduledAt: time.Now().Add(forgetAgainAfter)}))
 	})
 	if err != nil {
 		return nil, err

@@ -244,6 +244,9 @@ func TestDeletingRemovesEverything(t *testing.T) {
 	stop()
 	require.NoError(t, <-ended)
 	require.Equal(t, 4, s.count(t, kept))
+	var forgets int
+	require.NoError(t, s.DB.NewRaw("SELECT count(*) FROM river_job WHERE kind = ?", jobs.ForgetArgs{}.Kind()).Scan(ctx, &forgets))
+	require.Equal(t, 2, forgets, "its figures go too, now and when the last view token has expired")
 }
 
 // count is how much is stored for a media, unfinished parts included.

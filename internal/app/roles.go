@@ -154,7 +154,9 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	}
 	shared.Register(api)
 	sharing.AddWorkers(client, c.catalog, c.blobs)
-	query.Register(api, query.New(c.warehouse, c.catalog), a.log)
+	stats := query.New(c.warehouse, c.catalog)
+	query.Register(api, stats, a.log)
+	query.AddWorkers(client, stats)
 	page := echo.WrapHandler(dashboard.New(a.cfg.PublicURL))
 	p.echo.GET("/", page)
 	p.echo.HEAD("/", page)

@@ -86,7 +86,7 @@ func TestOneDoorToForeignCode(t *testing.T) {
 		"github.com/versity/versitygw":       {"deploy/engines"},
 		"github.com/twmb/franz-go/pkg/kfake": {"deploy/engines"},
 		"github.com/ebitengine/purego":       {"deploy/engines"},
-		"github.com/riverqueue/river":        {"internal/jobs", "transcode", "ingest"},
+		"github.com/riverqueue/river":        {"internal/jobs", "transcode", "ingest", "analytics"},
 	}
 	for _, p := range packages(t) {
 		from := strings.TrimPrefix(p.ImportPath, module)

@@ -43,6 +43,17 @@ type SweepArgs struct {
 // Kind names the job.
 func (SweepArgs) Kind() string { return "sweep_media" }
 
+// ForgetArgs asks for every figure and event of a deleted media to be erased.
+// Whoever deletes the media inserts it in the same transaction, and once more for
+// when no player of it can send beacons any longer.
+type ForgetArgs struct {
+	AccountID string `json:"account_id"`
+	MediaID   string `json:"media_id"`
+}
+
+// Kind names the job.
+func (ForgetArgs) Kind() string { return "forget_media" }
+
 // PublishSettingsArgs asks for what origins read of a media's settings to be brought up
 // to the catalog, or of an account's signing keys when no media is named. Who changes
 // these inserts it in the same transaction.

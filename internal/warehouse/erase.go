@@ -40,7 +40,7 @@ func (db *DB) EraseVisitor(ctx context.Context, account, visitor string) (out Er
 		}
 		out.Media, out.Views, out.Events = out.Media+1, out.Views+uint64(len(ids)), out.Events+n
 	}
-	return out, nil
+	return out, db.purge(ctx, "views", "events", "figures", "uniques", "heat")
 }
 
 // viewsOf finds the views of a visitor, by media. A view of which only the events
@@ -78,6 +78,17 @@ func (db *DB) eraseViews(ctx context.Context, k Key, ids []string) (events uint6
 		}
 	}
 	return events, db.rebuildSums(ctx, k)
+}
+
+// purge rewrites what still holds deleted rows on disk, where a DELETE only hides
+// them until the next merge.
+func (db *DB) purge(ctx context.Context, tables ...string) error {
+	for _, table := range tables {
+		if err := db.Exec(maintaining(ctx), "ALTER TABLE "+table+" APPLY DELETED MASK"); err != nil {
+			return fmt.Errorf("purge %s: %w", table, err)
+		}
+	}
+	return nil
 }
 
 // tenantTables are the tables whose rows belong to an account.
@@ -125,5 +136,5 @@ func (db *DB) erase(ctx context.Context, account, of string, args ...any) (out E
 			return out, fmt.Errorf("erase from %s: %w", table, err)
 		}
 	}
-	return out, nil
+	return out, db.purge(ctx, tenantTables()...)
 }
