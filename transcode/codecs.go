@@ -13,15 +13,13 @@ type extraCodec struct {
 	prefix string // of the names of its renditions
 	crf    int    // about as good as H.264's at its own
 	rate   float64
-	// ownCuts says that keyframes cannot be asked for where the source has its own.
-	ownCuts bool
 }
 
 // extraCodecs are those that Config.ExtraCodecs may name. The rates cap the bits, as
 // shares of those of H.264.
 var extraCodecs = map[string]extraCodec{
 	child.CodecHEVC: {codec: child.CodecHEVC, prefix: "h", crf: 26, rate: 0.7},
-	child.CodecAV1:  {codec: child.CodecAV1, prefix: "x", crf: 38, rate: 0.6, ownCuts: true},
+	child.CodecAV1:  {codec: child.CodecAV1, prefix: "x", crf: 38, rate: 0.6},
 }
 
 // extraSide is the least short side of a rung of another codec: below, there is
@@ -56,8 +54,7 @@ func (p *Plan) addCodecs(codecs []string) {
 			r.MaxBitrateBPS = int(float64(r.MaxBitrateBPS) * c.rate)
 			spec := base
 			spec.Rungs = []child.Rung{r}
-			part := Part{Name: r.Name, Spec: spec, OwnCuts: c.ownCuts}
-			part.Chunks = p.divide(spec, part.OwnCuts, false)
+			part := Part{Name: r.Name, Spec: spec, Chunks: p.divide(spec, false)}
 			p.Parts = append(p.Parts, part)
 		}
 	}

@@ -2,6 +2,7 @@ package transcode_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,6 +43,38 @@ func TestOtherCodecsAreVariantsOfTheirOwn(t *testing.T) {
 		require.Greater(t, psnr(t, source, playlist), 32.0, v.Codecs)
 	}
 	require.Equal(t, []string{"avc1.", "hvc1.", "av01."}, codecs, "what plays everywhere comes first")
+}
+
+func TestOtherCodecsAreCutWhereASourceThatIsARungHasItsKeyframes(t *testing.T) {
+	t.Parallel()
+	w := prepareWorld(t)
+	w.codecs = []string{"hevc", "av1"}
+	w.start(t)
+	source := mediatest.Generate(t, "a.mp4", args(picture("960x540", "25", "14"), []string{"-c:v", "libx264", "-preset", "ultrafast",
+		"-pix_fmt", "yuv420p", "-b:v", "900k", "-maxrate", "1200k", "-bufsize", "1200k", "-g", "250", "-force_key_frames", "0,4.04,9.4,11.16", "-movflags", "+faststart"})...)
+	m := w.await(t, w.upload(t, source).ID, catalog.StateReady, 3*time.Minute)
+	dir := w.hls(t, m)
+	raw, err := os.ReadFile(filepath.Join(dir, "multivariant.m3u8"))
+	require.NoError(t, err)
+	list, _, err := m3u8.DecodeFrom(bytes.NewReader(raw), true)
+	require.NoError(t, err)
+	cuts := map[string][]float64{}
+	for _, v := range list.(*m3u8.MasterPlaylist).Variants {
+		if v.Iframe {
+			continue
+		}
+		playlist := filepath.Join(dir, v.URI)
+		file, err := os.Open(playlist)
+		require.NoError(t, err)
+		media, _, err := m3u8.DecodeFrom(file, true)
+		require.NoError(t, errors.Join(err, file.Close()))
+		for _, s := range media.(*m3u8.MediaPlaylist).GetAllSegments() {
+			cuts[v.URI] = append(cuts[v.URI], s.Duration)
+		}
+		require.InDeltaSlice(t, []float64{4.04, 5.36, 4.6}, cuts[v.URI], 0.001, "%s of %s", v.URI, v.Codecs)
+		require.Len(t, decode(t, playlist, "-vf", "scale=1:1,format=gray", "-f", "rawvideo"), 14*25, v.Codecs)
+	}
+	require.Len(t, cuts, 4, "the source, 360p, and 540p of each codec")
 }
 
 // psnr is the average of two pictures, frame by frame, in dB.

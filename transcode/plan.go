@@ -48,7 +48,8 @@ type Part struct {
 	Spec child.EncodeSpec `json:"spec"` // of the whole media, without cuts
 	// Chunks are the segments with which the chunks start, the first one 0.
 	Chunks []int `json:"chunks"`
-	// OwnCuts says that segments are not cut as the source's are.
+	// OwnCuts says that segments are not cut as the source's are: in plans of an earlier
+	// release only.
 	OwnCuts bool `json:"own_cuts,omitempty"`
 	// Early parts are shown while they grow.
 	Early bool `json:"early,omitempty"`
@@ -126,7 +127,7 @@ func (part *Part) threads(chunk int) int {
 const lastChunks = 2
 
 func (p *Plan) add(name string, spec child.EncodeSpec, early bool) {
-	p.Parts = append(p.Parts, Part{Name: name, Spec: spec, Early: early, Chunks: p.divide(spec, false, early)})
+	p.Parts = append(p.Parts, Part{Name: name, Spec: spec, Early: early, Chunks: p.divide(spec, early)})
 }
 
 func (p *Plan) duration() time.Duration { return time.Duration(p.Probe.DurationMS) * time.Millisecond }
@@ -228,13 +229,11 @@ const (
 
 // divide returns the segments with which chunks start. What is early is watched while
 // it grows, and is never the last.
-func (p *Plan) divide(spec child.EncodeSpec, ownCuts, early bool) []int {
+func (p *Plan) divide(spec child.EncodeSpec, early bool) []int {
 	if len(spec.Rungs) == 0 || p.Probe.Unseekable != "" {
 		return []int{0}
 	}
-	if !ownCuts {
-		spec.Cuts = p.Cuts
-	}
+	spec.Cuts = p.Cuts
 	pixels := 0.0
 	for _, r := range spec.Rungs {
 		pixels += float64(r.Width * r.Height)

@@ -12,18 +12,21 @@ type videoCoder struct {
 	name    string // FFmpeg's, of the encoder
 	options func(x *rungEncoder) map[string]string
 	init    func(x *rungEncoder) error // writes the init segment
+	// restarts says that a keyframe cannot be asked for: where segments do not start
+	// at multiples of the GOP, each has an encoder of its own.
+	restarts bool
 }
 
 // videoCoders are chosen by Rung.Codec. All make closed GOPs of constant length with
 // a keyframe where a segment starts.
 var videoCoders = map[string]videoCoder{
-	child.CodecH264: {"libx264", x264Options, func(x *rungEncoder) error {
+	child.CodecH264: {name: "libx264", options: x264Options, init: func(x *rungEncoder) error {
 		return x.out.initAVC(x.ctx.ExtraData(), x.perUnit*int64(reorder(x.ctx)))
 	}},
-	child.CodecHEVC: {"libx265", x265Options, func(x *rungEncoder) error {
+	child.CodecHEVC: {name: "libx265", options: x265Options, init: func(x *rungEncoder) error {
 		return x.out.initHEVC(x.ctx.ExtraData(), x.perUnit*x265Reorder)
 	}},
-	child.CodecAV1: {"libsvtav1", svtOptions, func(x *rungEncoder) error {
+	child.CodecAV1: {name: "libsvtav1", options: svtOptions, restarts: true, init: func(x *rungEncoder) error {
 		return x.out.initAV1(x.ctx.ExtraData(), x.rung.Width, x.rung.Height)
 	}},
 }

@@ -1,6 +1,7 @@
 package av
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -14,6 +15,7 @@ import (
 type rungEncoder struct {
 	rung    child.Rung
 	rate    child.Rational
+	coder   videoCoder
 	ctx     *astiav.CodecContext
 	packet  *astiav.Packet
 	out     *packager
@@ -51,54 +53,75 @@ func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 	if !ok {
 		return nil, fmt.Errorf("encode %s: unknown codec %q", r.Name, r.Codec)
 	}
-	codec := astiav.FindEncoderByName(coder.name)
-	if codec == nil {
-		return nil, fmt.Errorf("FFmpeg has no %s", coder.name)
-	}
 	multiple := int64(1)
 	for int64(spec.FrameRate.Num)*multiple < minTimescale {
 		multiple *= 10
 	}
 	x := &rungEncoder{
-		rung: r, rate: spec.FrameRate, ctx: astiav.AllocCodecContext(codec), packet: astiav.AllocPacket(),
+		rung: r, rate: spec.FrameRate, coder: coder, packet: astiav.AllocPacket(),
 		perUnit: int64(spec.FrameRate.Den) * multiple, spec: spec, first: spec.SegmentStart(spec.FromSegment),
 		limit: min(maxFrames, int64(longest(e.session.Job()).Seconds()*spec.FrameRate.Float64())),
 	}
 	x.out = newPackager(e.session, r.Name, int64(spec.FrameRate.Num)*multiple)
 	x.out.next = spec.FromSegment
-	x.ctx.SetWidth(r.Width)
-	x.ctx.SetHeight(r.Height)
-	x.ctx.SetPixelFormat(astiav.PixelFormatYuv420P)
-	x.ctx.SetSampleAspectRatio(astiav.NewRational(1, 1))
-	x.ctx.SetTimeBase(astiav.NewRational(spec.FrameRate.Den, spec.FrameRate.Num))
-	x.ctx.SetFramerate(astiav.NewRational(spec.FrameRate.Num, spec.FrameRate.Den))
-	x.ctx.SetGopSize(spec.GOPFrames)
-	x.ctx.SetThreadCount(threads())
-	x.ctx.SetFlags(x.ctx.Flags().Add(astiav.CodecContextFlagGlobalHeader))
-	if err := x.open(codec, coder); err != nil {
+	err := x.open()
+	if err == nil {
+		err = coder.init(x)
+	}
+	if err != nil {
 		x.close()
 		return nil, fmt.Errorf("open %s for %s: %w", coder.name, r.Name, err)
 	}
 	return x, nil
 }
 
-func (x *rungEncoder) open(codec *astiav.Codec, coder videoCoder) error {
+// open makes the encoder.
+func (x *rungEncoder) open() error {
+	codec := astiav.FindEncoderByName(x.coder.name)
+	if codec == nil {
+		return errors.New("FFmpeg does not have it")
+	}
+	x.ctx = astiav.AllocCodecContext(codec)
+	x.ctx.SetWidth(x.rung.Width)
+	x.ctx.SetHeight(x.rung.Height)
+	x.ctx.SetPixelFormat(astiav.PixelFormatYuv420P)
+	x.ctx.SetSampleAspectRatio(astiav.NewRational(1, 1))
+	x.ctx.SetTimeBase(astiav.NewRational(x.rate.Den, x.rate.Num))
+	x.ctx.SetFramerate(astiav.NewRational(x.rate.Num, x.rate.Den))
+	x.ctx.SetGopSize(x.spec.GOPFrames)
+	x.ctx.SetThreadCount(threads())
+	x.ctx.SetFlags(x.ctx.Flags().Add(astiav.CodecContextFlagGlobalHeader))
 	options := astiav.NewDictionary()
 	defer options.Free()
-	for key, value := range coder.options(x) {
+	for key, value := range x.coder.options(x) {
 		if err := options.Set(key, value, 0); err != nil {
 			return err
 		}
 	}
-	if err := x.ctx.Open(codec, options); err != nil {
+	return x.ctx.Open(codec, options)
+}
+
+// restart ends the encoder and begins another like it, with a keyframe.
+func (x *rungEncoder) restart() error {
+	if err := x.flush(); err != nil {
 		return err
 	}
-	return coder.init(x)
+	header := bytes.Clone(x.ctx.ExtraData())
+	x.ctx.Free()
+	if err := x.open(); err != nil {
+		return fmt.Errorf("open %s again for %s: %w", x.coder.name, x.rung.Name, err)
+	}
+	if !bytes.Equal(x.ctx.ExtraData(), header) {
+		return fmt.Errorf("encode %s: the header changes at frame %d", x.rung.Name, x.first+x.sent)
+	}
+	return nil
 }
 
 func (x *rungEncoder) close() {
 	x.packet.Free()
-	x.ctx.Free()
+	if x.ctx != nil {
+		x.ctx.Free()
+	}
 }
 
 // frame encodes frame n of the grid, times times. Keyframes follow from the GOP
@@ -114,7 +137,14 @@ func (x *rungEncoder) frame(f *astiav.Frame, n, times int64) error {
 		}
 		f.SetPictureType(astiav.PictureTypeNone)
 		if len(x.spec.Cuts) > 0 && x.starts(x.first+x.sent) {
-			f.SetPictureType(astiav.PictureTypeI)
+			switch {
+			case !x.coder.restarts:
+				f.SetPictureType(astiav.PictureTypeI)
+			case x.sent > 0:
+				if err := x.restart(); err != nil {
+					return err
+				}
+			}
 		}
 		f.SetPts(x.sent)
 		x.sent++
@@ -174,11 +204,16 @@ func (x *rungEncoder) take(p *astiav.Packet) error {
 	return nil
 }
 
-func (x *rungEncoder) finish() error {
+// flush has the encoder give what it holds back.
+func (x *rungEncoder) flush() error {
 	if err := x.ctx.SendFrame(nil); err != nil && !errors.Is(err, astiav.ErrEof) {
 		return fmt.Errorf("encode %s: %w", x.rung.Name, err)
 	}
-	if err := x.drain(); err != nil {
+	return x.drain()
+}
+
+func (x *rungEncoder) finish() error {
+	if err := x.flush(); err != nil {
 		return err
 	}
 	return x.out.cut()

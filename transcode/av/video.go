@@ -59,8 +59,11 @@ func (v *videoTrack) begin(seeked bool) error {
 	v.end()
 	var err error
 	var options []string
-	if v.sparse() {
+	switch {
+	case v.sparse():
 		options = []string{"skip_frame", "nokey"}
+	case v.small():
+		options = []string{"skip_loop_filter", "all"}
 	}
 	if v.decoder, err = newDecoder(v.e.in.video, options...); err != nil {
 		return err
@@ -82,6 +85,16 @@ func (v *videoTrack) begin(seeked bool) error {
 // of the cost.
 func (v *videoTrack) sparse() bool {
 	return len(v.e.spec.Rungs) == 0 && v.e.session.Job().Op != child.OpClip
+}
+
+// small tells that pictures come out at a third of their size or less, where what a
+// loop filter smooths is not seen.
+func (v *videoTrack) small() bool {
+	if rungs := v.e.spec.Rungs; len(rungs) > 0 && v.e.session.Job().Op == child.OpClip {
+		p := v.e.in.video.CodecParameters()
+		return 3*max(rungs[0].Width, rungs[0].Height) <= max(p.Width(), p.Height())
+	}
+	return false
 }
 
 // end lets go of what begin made.
@@ -373,50 +386,4 @@ func (v *videoTrack) finish() (time.Duration, error) {
 		return 0, nil
 	}
 	return v.rungs[0].duration(), nil
-}
-
-// steady keeps size and format of frames what they were at first: a stream
-// that changes in the middle is fitted to its beginning.
-type steady struct {
-	first  pictureShape
-	base   astiav.Rational
-	now    pictureShape
-	fitted *graph
-}
-
-type pictureShape struct {
-	width, height int
-	format        astiav.PixelFormat
-}
-
-func shapeOf(f *astiav.Frame) pictureShape {
-	return pictureShape{f.Width(), f.Height(), f.PixelFormat()}
-}
-
-func newSteady(f *astiav.Frame, base astiav.Rational) *steady {
-	return &steady{first: shapeOf(f), now: shapeOf(f), base: base}
-}
-
-func (s *steady) close() {
-	if s.fitted != nil {
-		s.fitted.close()
-	}
-}
-
-func (s *steady) push(f *astiav.Frame, take func(*astiav.Frame) error) error {
-	shape := shapeOf(f)
-	if shape == s.first {
-		return take(f)
-	}
-	if shape != s.now || s.fitted == nil {
-		s.close()
-		s.fitted = nil
-		text := fmt.Sprintf("[in]scale=%d:%d,format=%s[out]", s.first.width, s.first.height, s.first.format.Name())
-		g, err := newGraph("", text, pictureSource(f, s.base), []string{"out"})
-		if err != nil {
-			return err
-		}
-		s.fitted, s.now = g, shape
-	}
-	return s.fitted.push(f, func(_ int, f *astiav.Frame) error { return take(f) })
 }
