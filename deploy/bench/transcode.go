@@ -206,7 +206,7 @@ func (b *bench) ourLadder(clip string, sourceTop bool) (cpu float64, similarity 
 	if err != nil {
 		return 0, nil, err
 	}
-	if _, err := s.await(id, "ready"); err != nil {
+	if _, err := s.awaitEach(500*time.Millisecond, id, "ready"); err != nil {
 		return 0, nil, err
 	}
 	after, err := treeSeconds(s.cmd.Process.Pid)

@@ -84,7 +84,7 @@ func (b *bench) withWorkers(engines []string, front *server, clip string, n int)
 	}
 	ended := make(chan end, 1)
 	go func() {
-		at, err := front.await(id, "ready")
+		at, err := front.awaitEach(100*time.Millisecond, id, "ready")
 		ended <- end{at, err}
 	}()
 	peak := 0.0
@@ -100,7 +100,7 @@ func (b *bench) withWorkers(engines []string, front *server, clip string, n int)
 				}
 			}
 			return e.at.Sub(last), peak, nil
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(250 * time.Millisecond):
 			for _, w := range workers {
 				now, err := residentMiB(w.cmd.Process.Pid)
 				if err != nil {
