@@ -55,6 +55,8 @@ require (
 	modernc.org/sqlite v1.61.1
 )
 
+require github.com/bep/imagemeta v1.0.1
+
 require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect
 	github.com/DataDog/datadog-go/v5 v5.9.1 // indirect
