@@ -223,6 +223,7 @@ const (
 	chunkPixels   = 1_700e6
 	chunkShortest = 6.0 // seconds
 	chunkLongest  = 60.0
+	chunkTail     = 1.0 // no chunk has less: its end may be a part of a segment
 	chunksAtLeast = 8
 	chunksLeft    = 4
 )
@@ -243,7 +244,7 @@ func (p *Plan) divide(spec child.EncodeSpec, early bool) []int {
 	length = min(max(length, chunkShortest), chunkLongest)
 	chunks, start := []int{0}, 0.0
 	seconds := func(segment int) float64 { return min(whole, float64(spec.SegmentStart(segment))/rate) }
-	for n := 1; seconds(n) < whole; n++ {
+	for n := 1; seconds(n)+chunkTail < whole; n++ {
 		want := length
 		if !early {
 			want = max(chunkShortest, min(length, (whole-start)/chunksLeft))

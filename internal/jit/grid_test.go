@@ -16,6 +16,7 @@ func TestASourceOnTheGridGivesItsCuts(t *testing.T) {
 		reason   string
 	}{
 		{"keyframes each 2 s, B-frames", [][]string{picture(13, "25"), tone(13), h264(50, 2), aac()}, 25, 1, []int64{0, 50, 200, 300}, ""},
+		{"a keyframe in its last frames", [][]string{picture(8.04, "25"), tone(8.04), h264(50, 2), aac()}, 25, 1, []int64{0, 50, 150}, ""},
 		{"NTSC rate", [][]string{picture(9, "30000/1001"), tone(9), h264(60, 0), aac()}, 30000, 1001, []int64{0, 60, 240}, ""},
 		{"another rate", [][]string{picture(4, "24"), h264(48, 0)}, 25, 1, nil, "not 1/25"},
 		{"keyframes each 10 s", [][]string{picture(21, "25"), h264(250, 0)}, 25, 1, nil, "lasts 10000 ms"},

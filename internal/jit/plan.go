@@ -8,6 +8,10 @@ const (
 	mostMillis     = 6500 // Apple's HLS authoring rule 7.7: no more than half a second over
 	mergeGap       = 256 << 10
 	segmentTrailer = 8 // the header of the mdat box
+	// tailMillis is how long the last segment is at least, else it is part of the one
+	// before it. A player may see times shifted by the reordering of some frames, and
+	// never fetch a segment that is no longer than that.
+	tailMillis = 400
 )
 
 // makePlan cuts video at closed keyframes and audio at the frames nearest after.
@@ -19,7 +23,7 @@ func (x *Index) makePlan() error {
 			return err
 		}
 		scale = v.timescale
-		for i, k := range planVideo(v.keys, scale) {
+		for i, k := range planVideo(v.keys, v.ends, scale) {
 			v.plan = append(v.plan, uint32(k.sample))
 			if i > 0 {
 				bounds = append(bounds, k.pts)
@@ -62,7 +66,7 @@ func (t *track) checkGaps(keys []keyframe, end int64) error {
 
 // planVideo chooses the keyframes that start a segment: the last one within reach
 // of the target, or else the first after it.
-func planVideo(keys []keyframe, scale uint32) []keyframe {
+func planVideo(keys []keyframe, end int64, scale uint32) []keyframe {
 	plan := []keyframe{keys[0]}
 	for i := 1; i < len(keys); {
 		start, least, most := plan[len(plan)-1].pts, leastSeconds*int64(scale), mostMillis*int64(scale)/1000
@@ -71,7 +75,7 @@ func planVideo(keys []keyframe, scale uint32) []keyframe {
 		}
 		pick := -1
 		for ; i < len(keys) && (pick < 0 || keys[i].pts-start <= most); i++ {
-			if keys[i].pts-start >= least {
+			if keys[i].pts-start >= least && end-keys[i].pts >= tailMillis*int64(scale)/1000 {
 				pick = i
 			}
 		}
@@ -100,6 +104,9 @@ func (t *track) planAudio(cuts []int64) {
 	for ; end-at > mostMillis*scale/1000; step = targetSeconds * scale {
 		at += step
 		cuts = append(cuts, at)
+	}
+	for len(cuts) > 0 && end-cuts[len(cuts)-1] < tailMillis*scale/1000 {
+		cuts = cuts[:len(cuts)-1]
 	}
 	t.plan = []uint32{0}
 	start, i, next := t.start, int64(0), 0

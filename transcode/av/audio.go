@@ -262,12 +262,12 @@ func (a *audioTrack) take(p *astiav.Packet) error {
 		return nil
 	}
 	if a.written >= priming+a.boundary(a.segments+1) {
-		if err := a.out.cut(); err != nil {
-			return err
-		}
+		a.out.end()
 		a.segments++
 	}
-	a.out.addAudio(p.Data(), a.written, duration)
+	if err := a.out.addAudio(p.Data(), a.written, duration); err != nil {
+		return err
+	}
 	a.written += duration
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 
 	"github.com/Eyevinn/mp4ff/aac"
 	"github.com/Eyevinn/mp4ff/avc"
@@ -27,6 +28,7 @@ type packager struct {
 	hidden    int64 // media time at which the presentation starts
 	unheard   int64 // of the next segment: priming
 	samples   []mp4.FullSample
+	ended     int // samples of a segment that is to end there, if more follow; 0: none is
 }
 
 const trackID = 1
@@ -107,28 +109,45 @@ func (p *packager) init(segment *mp4.InitSegment, hidden int64, codecs string) e
 
 // addVideo adds a frame as the encoder gave it to the current segment. It is
 // shown offset after decodeTime.
-func (p *packager) addVideo(data []byte, decodeTime, duration int64, offset int32, key bool) {
+func (p *packager) addVideo(data []byte, decodeTime, duration int64, offset int32, key bool) error {
 	flags := mp4.SetNonSyncSampleFlags(0)
 	if key {
 		flags = mp4.SyncSampleFlags
 	}
-	p.add(p.sampleOf(data), flags, decodeTime, duration, offset+int32(p.hidden))
+	return p.add(p.sampleOf(data), flags, decodeTime, duration, offset+int32(p.hidden))
 }
 
 // addAudio adds an AAC frame to the current segment.
-func (p *packager) addAudio(data []byte, decodeTime, duration int64) {
-	p.add(append([]byte(nil), data...), mp4.SyncSampleFlags, decodeTime, duration, 0)
+func (p *packager) addAudio(data []byte, decodeTime, duration int64) error {
+	return p.add(append([]byte(nil), data...), mp4.SyncSampleFlags, decodeTime, duration, 0)
 }
 
-func (p *packager) add(data []byte, flags uint32, decodeTime, duration int64, offset int32) {
+func (p *packager) add(data []byte, flags uint32, decodeTime, duration int64, offset int32) error {
 	p.samples = append(p.samples, mp4.FullSample{
 		Sample:     mp4.NewSample(flags, uint32(duration), uint32(len(data)), offset),
 		DecodeTime: uint64(decodeTime),
 		Data:       data,
 	})
+	if p.ended == 0 || decodeTime+duration-int64(p.samples[p.ended].DecodeTime) < leastTail*p.timescale/1000 {
+		return nil
+	}
+	next := slices.Clone(p.samples[p.ended:])
+	p.samples = p.samples[:p.ended]
+	err := p.cut()
+	p.samples = append(p.samples, next...)
+	return err
 }
 
-// cut ends the current segment, when there is anything in it.
+// leastTail is how long the last segment is at least, in milliseconds; what is
+// shorter is part of the one before it, which stays within half a second of the
+// target. A player may see times shifted by the encoder's reordering of some frames,
+// and never fetch a segment that is no longer than that.
+const leastTail = 400
+
+// end ends the current segment where it is, unless hardly anything follows.
+func (p *packager) end() { p.ended = len(p.samples) }
+
+// cut writes the current segment, when there is anything in it.
 func (p *packager) cut() error {
 	if len(p.samples) == 0 {
 		return nil
@@ -161,7 +180,7 @@ func (p *packager) cut() error {
 	}
 	n := p.next
 	p.next++
-	p.samples, p.unheard = p.samples[:0], 0
+	p.samples, p.unheard, p.ended = p.samples[:0], 0, 0
 	return p.session.Emit(child.Event{Segment: &child.Segment{
 		Rendition: p.rendition, N: n, Duration: duration, Bytes: size, File: name, Iframes: iframes,
 	}})

@@ -194,12 +194,12 @@ func (x *rungEncoder) take(p *astiav.Packet) error {
 		if !key || p.Pts() != x.written {
 			return fmt.Errorf("encode %s: frame %d is no keyframe", x.rung.Name, frame)
 		}
-		if err := x.out.cut(); err != nil {
-			return err
-		}
+		x.out.end()
 	}
 	offset := (p.Pts() - x.written) * x.perUnit
-	x.out.addVideo(p.Data(), frame*x.perUnit, x.perUnit, int32(offset), key)
+	if err := x.out.addVideo(p.Data(), frame*x.perUnit, x.perUnit, int32(offset), key); err != nil {
+		return err
+	}
 	x.written++
 	return nil
 }

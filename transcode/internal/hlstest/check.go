@@ -102,6 +102,9 @@ func (t *Track) check() []error {
 		if t.Kind == Video && !s.Samples[0].IsSync() {
 			note("segment %d starts without a sync sample", i)
 		}
+		if i > 0 && s.EXTINF < 0.3 {
+			note("segment %d of %.3f s is so short that players may never fetch it", i, s.EXTINF)
+		}
 		sum += s.EXTINF
 		frame = max(frame, uint64(s.Samples[0].Dur))
 	}
