@@ -242,7 +242,9 @@ func (h *Handler) refuse(ctx context.Context, err error, claims beacon.Claims, b
 	}
 	if refusal.Code != beacon.CodeTooLarge && h.rejects.AllowN(at, 1) {
 		raw := append([]byte(nil), body...) // held longer than this call
-		if err := h.keeper.keep(ctx, eventlog.TopicRejected, eventlog.Rejected("collect", string(refusal.Code), refusal.Detail, "", at, raw)); err != nil {
+		m := eventlog.Rejected("collect", string(refusal.Code), refusal.Detail, "", at, raw)
+		m.Headers = append(m.Headers, eventlog.Header{Key: "receipt", Value: strconv.AppendUint(nil, record.Receipt, 10)})
+		if err := h.keeper.keep(ctx, eventlog.TopicRejected, m); err != nil {
 			return h.unavailable(err)
 		}
 	} else {

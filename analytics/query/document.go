@@ -25,7 +25,7 @@ A figure counts views. A view is one playback of one media: from the player bein
 	out.WriteString(`
 ## Where they come from
 
-` + "`events`" + ` holds every event of every accepted beacon. ` + "`views`" + ` (a row per view), and from it ` + "`heat`" + `, ` + "`figures`" + ` and ` + "`uniques`" + `, follow from it: ` + "`POST /v1/stats/verifications`" + ` compares all of them, ` + "`POST /v1/stats/rebuilds`" + ` makes them anew. ` + "`receipts`" + ` says what became of each beacon.
+` + "`events`" + ` holds every event of every accepted beacon. ` + "`views`" + ` (a row per view), and from it ` + "`heat`" + `, ` + "`figures`" + ` and ` + "`uniques`" + `, follow from it: ` + "`POST /v1/stats/verifications`" + ` compares all of them, ` + "`POST /v1/stats/rebuilds`" + ` makes them anew; on the command line these are ` + "`vitascope warehouse verify`" + ` and ` + "`rebuild`" + `. ` + "`vitascope events replay`" + ` counts beacons that an older release refused and this one can read. ` + "`receipts`" + ` says what became of each beacon.
 
 ## Limits
 

@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitascope/vitascope/analytics/query"
+	"github.com/vitascope/vitascope/analytics/replay"
 	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/eventlog"
 	"github.com/vitascope/vitascope/internal/jobs"
 	"github.com/vitascope/vitascope/internal/warehouse"
 )
@@ -214,4 +218,52 @@ func TestDeletingAMediaErasesItFromEveryTable(t *testing.T) {
 	}, time.Minute, 50*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
+}
+
+func TestABeaconThatAnOlderReleaseRefusedIsReplayedOnceAndAccountedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 23_400)
+	ctx, now := t.Context(), time.Now()
+	key := []byte("0123456789abcdef0123456789abcdef")
+	token, err := beacon.SignViewToken(key, beacon.Claims{
+		Account: r.account, Media: r.media, View: uuid.Must(uuid.NewV7()).String(), Duration: 23_400 * time.Millisecond,
+		IssuedAt: now.Add(-time.Hour), ExpiresAt: now.Add(-time.Minute), // valid when it came
+	})
+	require.NoError(t, err)
+	at := now.Add(-10 * time.Minute)
+	body := fmt.Appendf(nil, `{"v":1,"token":%q,"seq":0,"sent_at_ms":%d,"events":[{"k":"watch","at_ms":%d,"from_ms":0,"to_ms":3000,"rate":1}]}`, token, at.UnixMilli(), at.UnixMilli())
+	refused := eventlog.Rejected("collect", string(beacon.CodeKind), "", "", at, body)
+	refused.Headers = append(refused.Headers, eventlog.Header{Key: "receipt", Value: []byte("77")})
+	garbage := eventlog.Rejected("collect", string(beacon.CodeNotJSON), "", "", at, []byte("no JSON"))
+	require.NoError(t, r.producer.Write(ctx, eventlog.TopicRejected, refused, garbage))
+	r.send(&beacon.Record{V: 1, Receipt: 77, Account: r.account, Media: r.media, ReceivedAtMS: at.UnixMilli(), Refused: beacon.CodeKind})
+	r.start(sinkConfig(), r.store, nil)
+	r.drained()
+	total := func() query.Counts {
+		ledger, err := r.stats().Ledger(ctx, r.account, query.Range{})
+		require.NoError(t, err)
+		return ledger.Total
+	}
+	require.Equal(t, query.Counts{Received: 1, Invalid: 1}, total())
+
+	again := replay.New(r.events, r.producer, key)
+	for _, step := range []struct {
+		dry  bool
+		want query.Counts
+	}{
+		{true, query.Counts{Received: 1, Invalid: 1}}, {false, query.Counts{Received: 1, Accepted: 1}}, {false, query.Counts{Received: 1, Accepted: 1}},
+	} {
+		got, err := again.Replay(ctx, r.account, step.dry)
+		require.NoError(t, err)
+		require.Equal(t, &replay.Result{Recovered: 1, Refused: map[string]int{}}, got)
+		r.drained()
+		require.Equal(t, step.want, total())
+	}
+	figures, err := r.stats().Media(ctx, r.account, r.media, query.Filter{})
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), figures.Views)
+	require.InDelta(t, 3.0/3600, figures.HoursWatched, 1e-9)
+	other, err := again.Replay(ctx, "account002", false)
+	require.NoError(t, err)
+	require.Zero(t, other.Recovered, "another account's beacons are not its own")
 }

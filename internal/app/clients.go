@@ -19,9 +19,10 @@ func (c *Config) needs() needs {
 	return needs{
 		// The player only asks the catalog about media that nothing is published of
 		// yet: a process of players may do without.
-		catalog:    c.Has(RoleIngest) || c.Has(RoleAPI) || c.Has(RoleTranscode) || c.Has(RoleSink) || c.Has(RolePlayer) && c.Catalog != "",
-		s3:         c.Has(RoleIngest) || c.Has(RoleAPI) || c.Has(RoleTranscode) || c.Has(RolePlayer),
-		kafka:      c.Has(RoleCollect) || c.Has(RoleSink),
+		catalog: c.Has(RoleIngest) || c.Has(RoleAPI) || c.Has(RoleTranscode) || c.Has(RoleSink) || c.Has(RolePlayer) && c.Catalog != "",
+		s3:      c.Has(RoleIngest) || c.Has(RoleAPI) || c.Has(RoleTranscode) || c.Has(RolePlayer),
+		// The API replays what was refused, where it is told of the log.
+		kafka:      c.Has(RoleCollect) || c.Has(RoleSink) || c.Has(RoleAPI) && len(c.KafkaBrokers) > 0,
 		clickhouse: c.Has(RoleAPI) || c.Has(RoleSink),
 	}
 }
@@ -155,9 +156,9 @@ func (a *App) eventLog() store {
 			return err
 		},
 		prepare: func(ctx context.Context, c *clients) error { return c.events.EnsureTopics(ctx) },
-		// Collect keeps beacons on disk meanwhile, and a sink beside it waits. The
-		// embedded one is there when clients are opened.
-		dispensable: a.cfg.Has(RoleCollect) && !a.embedsKafka,
+		// Collect keeps beacons on disk meanwhile, a sink beside it waits, and the API
+		// hardly asks. The embedded one is there when clients are opened.
+		dispensable: (a.cfg.Has(RoleCollect) || !a.cfg.Has(RoleSink)) && !a.embedsKafka,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitascope/vitascope/analytics/query"
+	"github.com/vitascope/vitascope/analytics/replay"
 	"github.com/vitascope/vitascope/ingest/library"
 	"github.com/vitascope/vitascope/ingest/sharing"
 	"github.com/vitascope/vitascope/internal/auth/authapi"
@@ -38,6 +39,7 @@ func document(t *testing.T) (huma.API, *echo.Echo) {
 	require.NoError(t, err)
 	shared.Register(api)
 	query.Register(api, query.New(nil, nil), log)
+	replay.Register(api, nil)
 	return api, e
 }
 

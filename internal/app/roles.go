@@ -14,6 +14,7 @@ import (
 	"github.com/vitascope/vitascope/analytics/collect/country"
 	"github.com/vitascope/vitascope/analytics/dashboard"
 	"github.com/vitascope/vitascope/analytics/query"
+	"github.com/vitascope/vitascope/analytics/replay"
 	"github.com/vitascope/vitascope/analytics/sink"
 	"github.com/vitascope/vitascope/ingest"
 	"github.com/vitascope/vitascope/ingest/library"
@@ -157,6 +158,11 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	stats := query.New(c.warehouse, c.catalog)
 	query.Register(api, stats, a.log)
 	query.AddWorkers(client, stats)
+	var replayer *replay.Replayer
+	if c.events != nil {
+		replayer = replay.New(c.events, p.producer, a.keys.ViewToken)
+	}
+	replay.Register(api, replayer)
 	page := echo.WrapHandler(dashboard.New(a.cfg.PublicURL))
 	p.echo.GET("/", page)
 	p.echo.HEAD("/", page)

@@ -629,6 +629,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stats/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Count beacons that were refused and can be read now */
+        post: operations["create-stats-replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/stats/trend": {
         parameters: {
             query?: never;
@@ -1036,6 +1053,10 @@ export interface components {
             engagement: number[] | null;
             /** @description Times the cell was covered again, for each cell. */
             rewatches: number[] | null;
+        };
+        Input: {
+            /** @description Only count. */
+            dry_run?: boolean;
         };
         JWK: {
             /** @enum {string} */
@@ -1637,6 +1658,17 @@ export interface components {
             totals: components["schemas"]["Totals"];
             /** @description By day (UTC): of the range, or of the last 30 days. */
             trend: components["schemas"]["TrendPoint"][] | null;
+        };
+        Result: {
+            /**
+             * Format: int64
+             * @description Beacons that can be read now and are in the event log again.
+             */
+            recovered: number;
+            /** @description Beacons that are still refused, by reason. */
+            refused: {
+                [key: string]: number;
+            };
         };
         RotateKeyInputBody: {
             /**
@@ -3856,6 +3888,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RebuildResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-stats-replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Input"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Result"];
                 };
             };
             /** @description Error */
