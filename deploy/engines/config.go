@@ -35,7 +35,7 @@ type Config struct {
 	S3Port, KafkaPort, ClickHousePort int
 	// KafkaListener, if set, wraps what the Kafka broker listens on; the fault
 	// harness cuts connections with it.
-	KafkaListener func(net.Listener) net.Listener
+	KafkaListener func(net.Listener) net.Listener `json:"-"`
 	// S3Sidecar keeps the metadata of objects in files under s3/meta instead
 	// of extended attributes, which some backup tools drop. Default false;
 	// always on where the file system has no such attributes, and where a

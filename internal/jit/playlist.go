@@ -54,7 +54,9 @@ func (t *track) microseconds(n int) int64 {
 	return rescale(s.to, t.timescale, us) - rescale(s.from, t.timescale, us)
 }
 
-// targetDuration is in whole seconds, the longest segment of any track rounded up.
+// targetDuration is in whole seconds, the longest segment of any track rounded to the
+// nearest, as RFC 8216bis section 4.4.3.1 has it: sound is cut at the frame after a
+// picture's cut, and is not to make a target of six seconds one of seven.
 func (x *Index) targetDuration() int {
 	longest := int64(0)
 	for _, t := range x.tracks {
@@ -62,5 +64,5 @@ func (x *Index) targetDuration() int {
 			longest = max(longest, t.microseconds(n))
 		}
 	}
-	return int((longest + 999_999) / 1_000_000)
+	return int(max(1, (longest+500_000)/1_000_000))
 }
