@@ -23,7 +23,7 @@ func (r *receiver) sweep(t *testing.T, done func() bool) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.service.Run(ctx) }()
-	require.Eventually(t, done, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, done, 3*time.Minute, 10*time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)
 }

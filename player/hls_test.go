@@ -175,7 +175,7 @@ func TestManyColdRequestsReadTheStoreOnce(t *testing.T) {
 		_, err := http.DefaultClient.Do(req)
 		first <- err
 	}()
-	require.Eventually(t, func() bool { return g.reads.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return g.reads.Load() == 1 }, 3*time.Minute, time.Millisecond)
 	var others sync.WaitGroup
 	bodies := make([]string, 200)
 	for i := range bodies {

@@ -102,7 +102,7 @@ func TestASourceThatBrowsersPlayIsPlayableBeforeAnyEncode(t *testing.T) {
 			w.startQueues(t, map[string]int{jobs.QueueProbe: 2})
 			file := mediatest.Generate(t, c.file, append([]string{}, c.args...)...)
 			m := w.upload(t, file)
-			m = w.await(t, m.ID, catalog.StatePlayable, 30*time.Second)
+			m = w.await(t, m.ID, catalog.StatePlayable, 5*time.Minute)
 			require.Equal(t, 1, m.Publication)
 			require.False(t, m.PlayableAt.IsZero())
 			require.Equal(t, c.audio > 0, m.HasAudio)
@@ -130,10 +130,10 @@ func TestASourceThatBrowsersPlayIsPlayableBeforeAnyEncode(t *testing.T) {
 			require.Eventually(t, func() bool {
 				n, err := w.db.NewSelect().Table("river_job").Where("kind = 'encode'").Count(t.Context())
 				return err == nil && n > 1
-			}, 30*time.Second, 20*time.Millisecond)
+			}, 3*time.Minute, 20*time.Millisecond)
 			w.stop()
 			w.start(t)
-			ready := w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+			ready := w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 			require.Equal(t, 2, ready.Publication, "one more makes the whole ladder")
 			require.NotEmpty(t, ready.PosterKey)
 			p := readHLS(t, w.hls(t, ready))
@@ -154,7 +154,7 @@ func TestSoundAloneIsPlayableBeforeAnyEncode(t *testing.T) {
 	w.startQueues(t, map[string]int{jobs.QueueProbe: 1})
 	file := mediatest.Generate(t, "a.m4a", args(sound("7"), []string{"-c:a", "aac"})...)
 	m := w.upload(t, file)
-	m = w.await(t, m.ID, catalog.StatePlayable, 30*time.Second)
+	m = w.await(t, m.ID, catalog.StatePlayable, 5*time.Minute)
 	require.False(t, m.HasVideo)
 	require.InDelta(t, frames(t, file, "a:0"), frames(t, w.viewers(t, m), "a:0"), 1, "one frame of priming more")
 }
@@ -176,7 +176,7 @@ func TestASourceThatBrowsersDoNotPlayIsEncodedFirst(t *testing.T) {
 			n, err := w.db.NewSelect().Table("river_job").Where("kind = 'encode'").
 				Where("json_extract(args, '$.media_id') = ?", m.ID).Count(t.Context())
 			return err == nil && n > 0
-		}, 30*time.Second, 20*time.Millisecond)
+		}, 3*time.Minute, 20*time.Millisecond)
 		m, err := w.db.MediaByID(t.Context(), m.ID)
 		require.NoError(t, err)
 		require.Equal(t, catalog.StateProbing, m.State)
@@ -209,7 +209,7 @@ func TestASourceThatDoesNotDecodeIsWithdrawn(t *testing.T) {
 		}
 		_, err := w.store.ReadPointer(t.Context(), m.ID)
 		return err != nil
-	}, 30*time.Second, 20*time.Millisecond)
+	}, 3*time.Minute, 20*time.Millisecond)
 	require.False(t, m.FailureRetryable, m.FailureCode)
 	require.Equal(t, 1, m.Publication, "it was served until it was found to be bad")
 	_, err = w.store.ReadPointer(t.Context(), m.ID)
@@ -226,17 +226,17 @@ func TestAProbeThatEndedAfterTheSourceWasShownGoesOn(t *testing.T) {
 		require.NoError(t, err)
 		return n
 	}
-	require.Eventually(t, func() bool { return encodes() == 2 }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return encodes() == 2 }, 3*time.Minute, 20*time.Millisecond)
 	before := w.objects(t, m)
 	// As a process that was killed at that moment leaves it.
 	_, err := w.db.NewDelete().Table("river_job").Where("kind = 'encode'").Exec(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, w.jobs.Insert(t.Context(), jobs.ProbeArgs{MediaID: m.ID, Generation: 1}, nil))
-	require.Eventually(t, func() bool { return encodes() == 2 }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return encodes() == 2 }, 3*time.Minute, 20*time.Millisecond)
 	require.Equal(t, before, w.objects(t, m), "the same publication")
 	w.stop()
 	w.start(t)
-	m = w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+	m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 	require.Equal(t, 2, m.Publication)
 }
 
@@ -244,7 +244,7 @@ func TestWhatMustBeEncodedPlaysWhileItsLowestRungIsMade(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.upload(t, twoRungs(t, "30"))
-	m = w.await(t, m.ID, catalog.StatePlayable, time.Minute)
+	m = w.await(t, m.ID, catalog.StatePlayable, 5*time.Minute)
 	require.Equal(t, catalog.ExtentGrowing, m.Extent)
 	require.Less(t, m.Progress, 0.9)
 	url := w.viewers(t, m)
@@ -275,7 +275,7 @@ func TestWhatMustBeEncodedPlaysWhileItsLowestRungIsMade(t *testing.T) {
 	require.NotEmpty(t, shown)
 	require.InDelta(t, 2, growing.GetAllSegments()[0].Duration, 0.001, "a short first segment")
 
-	ready := w.await(t, m.ID, catalog.StateReady, 2*time.Minute)
+	ready := w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 	last, _ := w.multivariant(t, ready, ready.Publication)
 	last.Variants = slices.DeleteFunc(last.Variants, func(v *m3u8.Variant) bool { return v.Iframe })
 	require.Len(t, last.Variants, 2)

@@ -36,7 +36,7 @@ func (w *world) pointed(t *testing.T, id string, wanted func(blob.Pointer) bool)
 		var err error
 		p, err = w.store.ReadPointer(t.Context(), id)
 		return err == nil && wanted(p)
-	}, 20*time.Second, 50*time.Millisecond)
+	}, 3*time.Minute, 50*time.Millisecond)
 	return p
 }
 
@@ -45,7 +45,7 @@ func TestWhatGoesWithAMediaIsChangedWhileItPlays(t *testing.T) {
 	w := newWorld(t)
 	red := "color=red:size=640x360:rate=25:duration=10,drawbox=t=fill:color=blue:enable='gte(t,5)'"
 	m := w.upload(t, mediatest.Generate(t, "a.mkv", "-f", "lavfi", "-i", red, "-c:v", "mpeg4", "-q:v", "2", "-g", "250"))
-	m = w.await(t, m.ID, catalog.StateReady, time.Minute)
+	m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 
 	before := w.pointed(t, m.ID, func(p blob.Pointer) bool { return p.Preview != "" })
 	dir := w.hls(t, m)

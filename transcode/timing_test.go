@@ -37,7 +37,7 @@ func TestSoundStaysWithThePicture(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			m := w.upload(t, mediatest.Generate(t, c.file, args(clapper, c.args)...))
-			m = w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+			m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 			p := readHLS(t, w.hls(t, m))
 			flashes := flashes(t, filepath.Join(p.dir, p.video[0].uri))
 			beeps := beeps(t, filepath.Join(p.dir, p.audio.uri))
@@ -105,7 +105,7 @@ func TestPicturesAreUprightAndTrueInColor(t *testing.T) {
 			turned := mediatest.Generate(t, "turned.mp4", "-i", plain, "-c", "copy", "-metadata:s:v", "rotate="+c.rotate)
 			w := newWorld(t)
 			m := w.upload(t, turned)
-			m = w.await(t, m.ID, catalog.StateReady, time.Minute)
+			m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 			p := readHLS(t, w.hls(t, m))
 			width, height := 320, 180
 			if c.rotate == "90" || c.rotate == "270" {

@@ -29,7 +29,7 @@ func TestMediaIsPlayableBeforeItIsReady(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.upload(t, twoRungs(t, "4"))
-	ready := w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+	ready := w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 	require.True(t, ready.PlayableAt.Before(ready.ReadyAt))
 	require.Equal(t, catalog.ExtentWhole, ready.Extent)
 	require.Equal(t, []int{854, 480}, []int{ready.Width, ready.Height})
@@ -58,7 +58,7 @@ func TestImagesAreWhatTheySay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.upload(t, twoRungs(t, "7"))
-	m = w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+	m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 	dir := w.hls(t, m)
 	vtt, err := os.ReadFile(filepath.Join(dir, blob.Relative(m.AccountID, m.ID, m.StoryboardKey)))
 	require.NoError(t, err)
@@ -87,16 +87,16 @@ func TestBadMediaFailsAndLeavesOthersAlone(t *testing.T) {
 		require.Eventually(t, func() bool {
 			m, err = w.db.MediaByID(t.Context(), m.ID)
 			return err == nil && m.State == catalog.StateFailed
-		}, 30*time.Second, 50*time.Millisecond)
+		}, 3*time.Minute, 50*time.Millisecond)
 		require.Equal(t, c.code, m.FailureCode)
 		require.False(t, m.FailureRetryable)
 		require.NotEmpty(t, m.FailureReason)
 		require.Eventually(t, func() bool { // what has been shown of it is taken back
 			_, err := w.store.ReadPointer(t.Context(), m.ID)
 			return errors.Is(err, blob.ErrNotFound)
-		}, 30*time.Second, 20*time.Millisecond)
+		}, 3*time.Minute, 20*time.Millisecond)
 	}
-	w.await(t, good.ID, catalog.StateReady, 90*time.Second)
+	w.await(t, good.ID, catalog.StateReady, 5*time.Minute)
 	left, err := os.ReadDir(w.temp)
 	require.NoError(t, err)
 	require.Empty(t, left, "job folders stay behind")
@@ -121,7 +121,7 @@ func TestWorkGoesOnAfterAStop(t *testing.T) {
 	require.NotEqual(t, catalog.StateReady, interrupted.State, "stopped too late to show anything")
 	require.NotEqual(t, catalog.StateFailed, interrupted.State)
 	w.start(t)
-	done := w.await(t, m.ID, catalog.StateReady, 2*time.Minute)
+	done := w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 	p := readHLS(t, w.hls(t, done))
 	require.Len(t, p.video, 2)
 	require.InDelta(t, 40, p.video[0].seconds(), 0.05)
@@ -133,14 +133,14 @@ func TestJobsMayRunTwice(t *testing.T) {
 	file := twoRungs(t, "2")
 	m := w.upload(t, file)
 	require.NoError(t, w.jobs.Insert(t.Context(), jobs.ProbeArgs{MediaID: m.ID, Generation: 1}, nil))
-	first := w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+	first := w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 	before := w.objects(t, m)
 
 	// A media that failed after its first publication goes on from there.
 	_, err := w.db.NewUpdate().Model((*catalog.Media)(nil)).Set("state = ?", catalog.StateProbing).Where("id = ?", m.ID).Exec(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, w.jobs.Insert(t.Context(), jobs.ProbeArgs{MediaID: m.ID, Generation: 1}, nil))
-	m = w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+	m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 	require.Equal(t, first.Publication, m.Publication)
 	require.Equal(t, before, w.objects(t, m))
 
@@ -150,7 +150,7 @@ func TestJobsMayRunTwice(t *testing.T) {
 	require.Eventually(t, func() bool {
 		n, err := w.db.NewSelect().Table("river_job").Where("state <> 'completed'").Count(t.Context())
 		return err == nil && n == 0
-	}, 30*time.Second, 50*time.Millisecond)
+	}, 3*time.Minute, 50*time.Millisecond)
 }
 
 // objects are the keys of a media and the content of its pointer.
@@ -177,7 +177,7 @@ func TestAMissingSourceIsTriedAgainAndThenFailsRetryably(t *testing.T) {
 		var err error
 		m, err = w.db.MediaByID(t.Context(), m.ID)
 		return err == nil && m.State == catalog.StateFailed
-	}, 30*time.Second, 50*time.Millisecond)
+	}, 3*time.Minute, 50*time.Millisecond)
 	require.True(t, m.FailureRetryable)
 	require.Equal(t, "internal_error", m.FailureCode)
 }
@@ -199,7 +199,7 @@ func TestStreamsThatChangeAndHDRBecomeOneConstantLadder(t *testing.T) {
 	w := newWorld(t)
 	for _, file := range []string{changing, hdr} {
 		m := w.upload(t, file)
-		m = w.await(t, m.ID, catalog.StateReady, 90*time.Second)
+		m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 		p := readHLS(t, w.hls(t, m))
 		require.Equal(t, "320x180", p.variants[0].Resolution)
 	}

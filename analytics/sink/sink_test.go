@@ -254,7 +254,7 @@ func TestALogThatBeginsAnewIsReadFromItsStart(t *testing.T) {
 	require.Eventually(t, func() bool {
 		pos, err := r.store.Position(t.Context(), eventlog.TopicBeacons, 0)
 		return err == nil && pos.Epoch == 1 && pos.Next == int64(len(p.batches))
-	}, 30*time.Second, 20*time.Millisecond)
+	}, 3*time.Minute, 20*time.Millisecond)
 	r.requireTruth(recount(r, append(before, p)))
 }
 
@@ -290,16 +290,16 @@ func TestSinksShareThePartitionsAndTakeOverFromADeadOne(t *testing.T) {
 
 	doomed, doomedStore := &mortal{DB: db}, &dying{Store: r.store, died: make(chan struct{})}
 	_, first := r.start(cfg, doomedStore, doomed)
-	require.Eventually(t, func() bool { return owned(t, first) == 5 }, 20*time.Second, 20*time.Millisecond, "alone it owns all")
+	require.Eventually(t, func() bool { return owned(t, first) == 5 }, 3*time.Minute, 20*time.Millisecond, "alone it owns all")
 	_, second := r.start(cfg, r.store, &mortal{DB: db})
-	require.Eventually(t, func() bool { return owned(t, first) == 3 && owned(t, second) == 2 }, 20*time.Second, 20*time.Millisecond, "two share")
+	require.Eventually(t, func() bool { return owned(t, first) == 3 && owned(t, second) == 2 }, 3*time.Minute, 20*time.Millisecond, "two share")
 
 	playbacks, records := traffic(r, random(t), 40)
 	r.send(records[:len(records)/2]...)
 	doomedStore.dead.Store(true)
 	doomed.dead.Store(true)
 	r.send(records[len(records)/2:]...)
-	require.Eventually(t, func() bool { return owned(t, second) == 5 }, 20*time.Second, 20*time.Millisecond, "the other takes over")
+	require.Eventually(t, func() bool { return owned(t, second) == 5 }, 3*time.Minute, 20*time.Millisecond, "the other takes over")
 	r.drained()
 	r.requireTruth(recount(r, playbacks))
 }

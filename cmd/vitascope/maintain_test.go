@@ -96,7 +96,7 @@ func TestTheWarehouseIsComparedAndRepairedAndEventsAreReplayedFromTheCommandLine
 	require.Eventually(t, func() bool { // stored
 		out, err := command(t, append([]string{"warehouse", "verify"}, to...)...)
 		return err == nil && strings.Contains(out, "1 media compared")
-	}, 30*time.Second, 100*time.Millisecond)
+	}, 3*time.Minute, 100*time.Millisecond)
 	out, err := command(t, append([]string{"warehouse", "rebuild", "--media", "media00001", "--day", now.UTC().Format(time.DateOnly)}, to...)...)
 	require.NoError(t, err, out)
 	require.Contains(t, out, "media00001\n1 media rebuilt")

@@ -207,7 +207,7 @@ func checkCancel(t *testing.T, conn driver.Conn) {
 		require.NoError(t, conn.QueryRow(t.Context(), "SELECT count() FROM system.processes "+
 			"WHERE query LIKE '%cancelled%' AND query NOT LIKE '%system.processes%'").Scan(&left))
 		return left == 0
-	}, 20*time.Second, 50*time.Millisecond)
+	}, 3*time.Minute, 50*time.Millisecond)
 }
 
 func checkDeduplication(t *testing.T, conn driver.Conn) {
@@ -323,9 +323,9 @@ func TestClickHouseComesBackAfterItsDeath(t *testing.T) {
 			defer cancel()
 			err := conn.QueryRow(ctx, "SELECT count() FROM kept").Scan(&rows)
 			return err == nil && rows == uint64(round+1)*1000
-		}, 30*time.Second, 50*time.Millisecond)
+		}, 3*time.Minute, 50*time.Millisecond)
 	}
-	require.Eventually(t, func() bool { return e.Health()["clickhouse"] == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return e.Health()["clickhouse"] == nil }, 3*time.Minute, 10*time.Millisecond)
 }
 
 func TestClickHouseDiesWithItsParent(t *testing.T) {

@@ -182,7 +182,7 @@ func childOf(t *testing.T, pid int, dataDir string) int {
 // gone waits until no process pid is left.
 func gone(t *testing.T, pid int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return syscall.Kill(pid, 0) != nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return syscall.Kill(pid, 0) != nil }, 3*time.Minute, 10*time.Millisecond)
 }
 
 // post sends body to url and returns the answer.

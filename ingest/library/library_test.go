@@ -240,7 +240,7 @@ func TestDeletingRemovesEverything(t *testing.T) {
 	runCtx, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- work.Run(runCtx) }()
-	require.Eventually(t, func() bool { return s.count(t, gone) == 0 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.count(t, gone) == 0 }, 3*time.Minute, 20*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
 	require.Equal(t, 4, s.count(t, kept))

@@ -292,14 +292,14 @@ func TestAChangeThatWasNotPublishedIsMadeUpFor(t *testing.T) {
 	require.Eventually(t, func() bool {
 		doc, err := d.Blobs.ReadSettings(ctx, id)
 		return err == nil && doc.Access.Visibility == "private"
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 3*time.Minute, 20*time.Millisecond)
 
 	// Deleted, its settings go with the last sweep alone.
 	require.Equal(t, 204, d.call(t, d.Ann.Token, "DELETE", "/v1/media/"+id, "", nil))
 	require.Eventually(t, func() bool {
 		n, err := d.DB.NewSelect().Table("river_job").Where("kind = 'sweep_media' AND state = 'completed'").Count(ctx)
 		return err == nil && n == 1
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 3*time.Minute, 20*time.Millisecond)
 	_, err = d.Blobs.ReadSettings(ctx, id)
 	require.NoError(t, err)
 	_, err = d.DB.ExecContext(ctx, "UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE kind = 'sweep_media' AND state = 'scheduled'")
@@ -307,7 +307,7 @@ func TestAChangeThatWasNotPublishedIsMadeUpFor(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := d.Blobs.ReadSettings(ctx, id)
 		return err != nil
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 3*time.Minute, 20*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
 }

@@ -200,7 +200,7 @@ func TestAnInterruptedRunIsResumedByTheNext(t *testing.T) {
 	first := s.client(t, nil)
 	done := make(chan error, 1)
 	go func() { done <- first.client.Upload(ctx, []string{path}) }()
-	require.Eventually(t, func() bool { return strings.Contains(first.status.String(), "50 %") }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(first.status.String(), "50 %") }, 3*time.Minute, time.Millisecond)
 	interrupt()
 	require.ErrorContains(t, <-done, "run the same command again")
 
@@ -218,7 +218,7 @@ func TestAVanishedUploadStartsAnew(t *testing.T) {
 	first := s.client(t, nil)
 	done := make(chan error, 1)
 	go func() { done <- first.client.Upload(ctx, []string{path}) }()
-	require.Eventually(t, func() bool { return strings.Contains(first.status.String(), "25 %") }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(first.status.String(), "25 %") }, 3*time.Minute, time.Millisecond)
 	interrupt()
 	<-done
 	list, _, err := s.DB.ListMedia(t.Context(), s.Ann.Account, "", 10, "")
@@ -244,7 +244,7 @@ func TestTheEmbedCodeHasTheVideosShape(t *testing.T) {
 		}
 		m = list[0]
 		return true
-	}, 20*time.Second, time.Millisecond)
+	}, 3*time.Minute, time.Millisecond)
 	require.NoError(t, s.DB.Transition(t.Context(), s.DB, m.ID, 1, []catalog.MediaState{catalog.StateProbing}, catalog.StatePlayable,
 		catalog.Set{Column: "width", Value: 1080}, catalog.Set{Column: "height", Value: 1920}))
 	require.NoError(t, <-done)
@@ -276,7 +276,7 @@ func TestWaitingFollowsTheMediaToItsEnd(t *testing.T) {
 			r := s.client(t, func(o *uploadcli.Options) { o.Wait = tc.wait })
 			done := make(chan error, 1)
 			go func() { done <- r.client.Upload(t.Context(), []string{path}) }()
-			require.Eventually(t, func() bool { return strings.Contains(r.out.String(), "state      probing") }, 20*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return strings.Contains(r.out.String(), "state      probing") }, 3*time.Minute, time.Millisecond)
 			require.NoError(t, tc.end(t.Context(), s, s.only(t, data).ID))
 			err := <-done
 			if tc.err == "" {

@@ -209,7 +209,7 @@ func TestDamagedFilesGetAVerdict(t *testing.T) {
 	left, err := os.ReadDir(temp)
 	require.NoError(t, err)
 	require.Empty(t, left, "job folders stay behind")
-	require.Eventually(t, func() bool { return zombies(t) == 0 }, 10*time.Second, 20*time.Millisecond, "children stay behind")
+	require.Eventually(t, func() bool { return zombies(t) == 0 }, 3*time.Minute, 20*time.Millisecond, "children stay behind")
 }
 
 // damage flips up to 16 bytes, half of the time among the first of the file,

@@ -209,7 +209,7 @@ func TestCancellingEndsAChildAndItsChildren(t *testing.T) {
 { read -r INNER rest < /proc/self/stat; echo $INNER $OUTSIDE > `+pids+`.tmp; mv `+pids+`.tmp `+pids+`; exec sleep 300; } & wait`)
 		notes <- r.err.Error()
 	}()
-	require.Eventually(t, func() bool { _, err := os.Stat(pids); return err == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(pids); return err == nil }, 3*time.Minute, 10*time.Millisecond)
 	cancel(stop)
 	require.Equal(t, "stop", <-notes)
 	written, err := os.ReadFile(pids)
@@ -217,7 +217,7 @@ func TestCancellingEndsAChildAndItsChildren(t *testing.T) {
 	for _, field := range strings.Fields(string(written)) {
 		pid, err := strconv.Atoi(field)
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return gone(pid) }, 10*time.Second, 10*time.Millisecond, "process %d lives on", pid)
+		require.Eventually(t, func() bool { return gone(pid) }, 3*time.Minute, 10*time.Millisecond, "process %d lives on", pid)
 	}
 }
 
