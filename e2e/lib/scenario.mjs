@@ -90,18 +90,18 @@ export async function story(t, { browser, loginURL, api, watchAPI = api, file, s
 
   // The dashboard page has stayed open: it must show the view by itself.
   const row = dashboard.getByTestId("view-row").first();
-  await row.waitFor({ timeout: 30_000 });
+  await row.waitFor({ timeout: 180_000 });
   const watched = union(intervals).reduce((sum, [a, b]) => sum + b - a, 0);
   const view = await until("the whole view in the figures", async () => {
     const { items } = await watchAPI.call("GET", `/v1/stats/media/${id}/views`);
     assert.equal(items.length, 1, "one view");
     return items[0].watched_seconds > watched - 1.5 ? items[0] : null;
-  }, { timeout: 30_000 });
+  }, { timeout: 180_000 });
   assertStrip(expand(view.strip), intervals, "strip of the API");
   await until("the same strip on the page", async () => {
     const { items } = await watchAPI.call("GET", `/v1/stats/media/${id}/views`); // the last beacon may have come since
     return JSON.stringify(JSON.parse(await row.getAttribute("data-strip"))) === JSON.stringify(items[0].strip);
-  }, { timeout: 15_000 });
+  }, { timeout: 180_000 });
   assert.ok(view.watched_seconds <= watched + 0.05, `watched ${view.watched_seconds} s, truth ${watched} s`);
 
   const stats = await watchAPI.call("GET", `/v1/stats/media/${id}`);
@@ -115,7 +115,7 @@ export async function story(t, { browser, loginURL, api, watchAPI = api, file, s
   assert.equal(dashboard.problems.length, 0, `dashboard: ${dashboard.problems}`);
   // Opened anew, the page must show it all at once, whatever order answers come in.
   await dashboard.reload();
-  await row.waitFor({ timeout: 15_000 });
+  await row.waitFor({ timeout: 180_000 });
   if (shots) {
     await sleep(500);
     await dashboard.screenshot({ path: shots, fullPage: true });

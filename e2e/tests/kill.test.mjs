@@ -85,15 +85,15 @@ test("kill -9 loses nothing that was acknowledged", async (t) => {
   const offset = await api.offset(location);
   assert.ok(offset >= firstPart, `the upload resumes at ${offset}, ${firstPart} was acknowledged`);
   assert.equal((await api.patch(location, offset, bytes.subarray(offset))).status, 204);
-  await api.waitFor(transcoding, ["ready"], { timeout: 240_000 });
-  const media = await api.waitFor(uploading, ["ready"], { timeout: 240_000 });
+  await api.waitFor(transcoding, ["ready"], { timeout: 600_000 });
+  const media = await api.waitFor(uploading, ["ready"], { timeout: 600_000 });
   assert.ok(Math.abs(media.duration_seconds - 40) < 0.2);
 
   const expected = before + unsure.length;
   const stats = await until("all acknowledged views", async () => {
     const s = await api.call("GET", `/v1/stats/media/${watched}`);
     return s.plays >= expected ? s : null;
-  }, { timeout: 30_000 });
+  }, { timeout: 180_000 });
   assert.equal(stats.plays, expected, "each view once");
   assert.equal(stats.loads, expected);
   const { engagement, rewatches } = await api.call("GET", `/v1/stats/media/${watched}/engagement`);

@@ -125,11 +125,9 @@ func TestWhatIsNoMediaIsRefusedWithAReason(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			name := c.file(t)
-			started := time.Now()
 			_, err := mediatest.Probe(t, name)
 			requireCode(t, c.want, err)
 			require.NotEmpty(t, c.want.Sentence())
-			require.Less(t, time.Since(started), 15*time.Second)
 		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,8 +88,6 @@ func TestOutputIsBounded(t *testing.T) {
 		limits, job := usual, encodeJob()
 		job.Encode.Rungs[0].Width, job.Encode.Rungs[0].Height = 3840, 2160
 		limits.Resident = 100 << 20
-		started := time.Now()
 		run(t, job, limits, clip(t, "a.mp4"))
-		require.Less(t, time.Since(started), 30*time.Second)
 	})
 }

@@ -153,7 +153,7 @@ test("captions, transcript and end screen are there, and have no faults for axe"
     e.currentTime = 11;
     return e.play();
   });
-  await page.getByRole("button", { name: "Watch again" }).waitFor({ timeout: 40_000 });
+  await page.getByRole("button", { name: "Watch again" }).waitFor({ timeout: 120_000 });
   await audit(page, "end");
   await page.getByRole("button", { name: "Watch again" }).click();
   await until(async () => (await prop(page, "currentTime")) < 6 && !(await prop(page, "paused")), "the start again");
@@ -173,7 +173,7 @@ test("a gate holds playback until it is answered, hands the lead in and is not a
   };
   const page = await open(`${head()}${element("film", "muted")}`);
   await press(page);
-  await page.getByLabel("Email").waitFor({ timeout: 40_000 });
+  await page.getByLabel("Email").waitFor({ timeout: 120_000 });
   await audit(page, "gate");
   await el(page).evaluate((e) => e.play().catch(() => {}));
   assert.ok((await prop(page, "currentTime")) < 2.5, "it does not go on");
@@ -187,7 +187,7 @@ test("a gate holds playback until it is answered, hands the lead in and is not a
   await el(page).evaluate((e) => void (e.currentTime = 0));
   await at(page, 2);
   await el(page).evaluate((e) => void (e.currentTime = 11));
-  await page.getByRole("link", { name: "Go" }).waitFor({ timeout: 40_000 });
+  await page.getByRole("link", { name: "Go" }).waitFor({ timeout: 120_000 });
   await audit(page, "call to action");
   const actions = await until(() => {
     const told = env.events().filter((e) => e.k === "action").map((e) => `${e.type} ${e.verb}`);

@@ -183,7 +183,7 @@ test("a video that breaks off says so, reports it, and can be tried again", asyn
   env.world.missing = "_4.m4s";
   const page = await open(embed("film", "muted"));
   await page.getByRole("button", { name: /^Play/ }).click();
-  await page.getByText("is missing: it may just have been replaced").waitFor({ timeout: 40_000 });
+  await page.getByText("is missing: it may just have been replaced").waitFor({ timeout: 120_000 });
   const error = await until(() => env.events().find((e) => e.k === "error" && e.severity === "fatal"), "the error beacon");
   assert.equal(error.fatal, true);
   assert.match(error.code, /^[a-z_]+$/);
