@@ -70,8 +70,8 @@ func (p *publisher) settings(ctx context.Context, tx catalog.Tx, id string) erro
 	doc := blob.Settings{Account: m.AccountID, Media: id, Access: blob.Access{
 		Visibility: row.Visibility, Domains: row.DomainList(), PasswordHash: row.PasswordHash,
 	}}
-	if row.Player != "" {
-		doc.Player = []byte(row.Player)
+	if doc.Player, err = playerSettings(row); err != nil {
+		return err
 	}
 	now := time.Now().UnixMilli()
 	for _, l := range links {

@@ -15,6 +15,7 @@ import (
 	"github.com/vitascope/vitascope/analytics/query"
 	"github.com/vitascope/vitascope/analytics/replay"
 	"github.com/vitascope/vitascope/ingest/library"
+	"github.com/vitascope/vitascope/ingest/marketing"
 	"github.com/vitascope/vitascope/ingest/sharing"
 	"github.com/vitascope/vitascope/internal/auth/authapi"
 	"github.com/vitascope/vitascope/internal/httpx"
@@ -38,6 +39,9 @@ func document(t *testing.T) (huma.API, *echo.Echo) {
 	shared, err := sharing.New(sharing.Config{PublicURL: lc.PublicURL, GrantKey: make([]byte, 32), SealingKey: make([]byte, 32)}, nil, nil, nil, log)
 	require.NoError(t, err)
 	shared.Register(api)
+	market, err := marketing.New(marketing.Config{ViewTokenKey: make([]byte, 32)}, nil, nil, shared, log)
+	require.NoError(t, err)
+	market.Register(api)
 	query.Register(api, query.New(nil, nil), log)
 	replay.Register(api, nil)
 	return api, e

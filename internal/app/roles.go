@@ -18,6 +18,7 @@ import (
 	"github.com/vitascope/vitascope/analytics/sink"
 	"github.com/vitascope/vitascope/ingest"
 	"github.com/vitascope/vitascope/ingest/library"
+	"github.com/vitascope/vitascope/ingest/marketing"
 	"github.com/vitascope/vitascope/ingest/sharing"
 	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/auth/authapi"
@@ -155,6 +156,11 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	}
 	shared.Register(api)
 	sharing.AddWorkers(client, c.catalog, c.blobs)
+	market, err := marketing.New(marketing.Config{ViewTokenKey: a.keys.ViewToken}, c.catalog, c.blobs, shared, a.log)
+	if err != nil {
+		return err
+	}
+	market.Register(api)
 	stats := query.New(c.warehouse, c.catalog)
 	query.Register(api, stats, a.log)
 	query.AddWorkers(client, stats)

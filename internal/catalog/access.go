@@ -18,7 +18,8 @@ type MediaSettings struct {
 	Visibility   string    `bun:"visibility"` // as blob.Access has it
 	Domains      string    `bun:"domains"`    // separated by spaces
 	PasswordHash string    `bun:"password_hash"`
-	Player       string    `bun:"player"` // JSON object, or empty
+	Player       string    `bun:"player"`  // JSON object, or empty
+	Actions      string    `bun:"actions"` // JSON list of what the player asks of viewers, or empty
 	UpdatedAt    time.Time `bun:"updated_at"`
 }
 
@@ -63,7 +64,7 @@ func (db *DB) PutSettings(ctx context.Context, idb bun.IDB, s *MediaSettings) er
 	s.UpdatedAt = time.Now().UTC()
 	_, err := idb.NewInsert().Model(s).On("CONFLICT (media_id) DO UPDATE").
 		Set("visibility = EXCLUDED.visibility").Set("domains = EXCLUDED.domains").Set("password_hash = EXCLUDED.password_hash").
-		Set("player = EXCLUDED.player").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
+		Set("player = EXCLUDED.player").Set("actions = EXCLUDED.actions").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("put settings of media %s: %w", s.MediaID, err)
 	}

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,7 +158,7 @@ func Unless(flag, kept string, value any) any {
 // Transition moves generation's media from one of the states in from to state to
 // and sets the given columns, or returns ErrConflict when it is in another state,
 // on another generation or deleted. Whoever gets nil has done the step; everyone
-// else must not.
+// else must not. States that webhooks are told of go into the outbox with it.
 func (db *DB) Transition(ctx context.Context, idb bun.IDB, id string, generation int, from []MediaState, to MediaState, set ...Set) error {
 	now := time.Now().UTC()
 	up := idb.NewUpdate().Model((*Media)(nil)).
@@ -170,7 +171,19 @@ func (db *DB) Transition(ctx context.Context, idb bun.IDB, id string, generation
 	for _, s := range set {
 		up = up.Set("? = ?", bun.Ident(s.Column), s.Value)
 	}
-	return affectedOne(up.Exec(ctx))(fmt.Sprintf("media %s to %s", id, to))
+	return idb.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		before, err := stateBefore(ctx, db, tx, id, slices.Contains(from, to))
+		if err != nil {
+			return err
+		}
+		if err := affectedOne(up.Conn(tx).Exec(ctx))(fmt.Sprintf("media %s to %s", id, to)); err != nil {
+			return err
+		}
+		if before == to {
+			return nil
+		}
+		return tellState(ctx, tx, id, to)
+	})
 }
 
 // Publish records publication as the media's newest, with the given columns, or

@@ -40,7 +40,10 @@ export interface ActionConfig {
   image_url?: string;
   image_alt?: string;
   skippable?: boolean;
-  ask_name?: boolean;
+  /** What a gate asks for beside the address. */
+  fields?: ("name" | "company" | "phone")[];
+  /** Words that a gate has viewers agree to. */
+  consent?: string;
 }
 
 /** The media's own player settings. Attributes of the element win. */

@@ -113,6 +113,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/media/{id}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a media's player asks of its viewers */
+        get: operations["get-actions"];
+        /** Replace what a media's player asks of its viewers */
+        put: operations["put-actions"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/media/{id}/captions": {
         parameters: {
             query?: never;
@@ -770,6 +788,14 @@ export interface components {
             /** Format: int64 */
             plays: number;
         };
+        ActionsOutputBody: {
+            items: components["schemas"]["PlayerAction"][];
+            /**
+             * Format: date-time
+             * @description Null before the first change.
+             */
+            updated_at: string | null;
+        };
         Breakdown: {
             /** @description The formula of each figure. */
             definitions: {
@@ -1376,6 +1402,54 @@ export interface components {
             /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
+        PlayerAction: {
+            /**
+             * @description When: before the video, at a time, at its end. An annotation is not at the end.
+             * @enum {string}
+             */
+            at: "start" | "time" | "end";
+            /**
+             * Format: double
+             * @description With at time.
+             * @example 30
+             */
+            at_seconds?: number;
+            button?: string;
+            /** @description Words that a gate has viewers agree to, with a box of their own; kept with the lead. */
+            consent?: string;
+            /** @description Text below it; line breaks are kept. */
+            description?: string;
+            /**
+             * Format: double
+             * @description How long an annotation stays; 10 when left out.
+             */
+            duration_seconds?: number;
+            /** @description What a gate asks for beside the email address; the name in two fields. */
+            fields?: ("name" | "company" | "phone")[];
+            /**
+             * @description Names it in the statistics: letters, digits, - and _. Made when left out; keep it when you change the rest.
+             * @example spring-offer
+             */
+            id?: string;
+            /** @description What the picture says, for those who do not see it. */
+            image_alt?: string;
+            /** @description Picture of a cta, https or http. */
+            image_url?: string;
+            /** @description Whether viewers may go on without. A cta without a link always is. */
+            skippable: boolean;
+            /**
+             * @description Its headline: text, never markup.
+             * @example Try it for free
+             */
+            text: string;
+            /**
+             * @description cta: words, a picture and a link, playback waits; gate: asks for an email address, playback waits; annotation: words or a link in the corner, playback goes on.
+             * @enum {string}
+             */
+            type: "cta" | "gate" | "annotation";
+            /** @description Where a cta or an annotation leads: https, http, mailto or tel. */
+            url?: string;
+        };
         Problem: {
             /** @description What is wrong in this case, and what to do. */
             detail?: string;
@@ -1400,6 +1474,10 @@ export interface components {
             password?: string;
             /** @enum {string} */
             visibility: "public" | "unlisted" | "signed" | "private";
+        };
+        PutActionsInputBody: {
+            /** @description In any order; none remove all. */
+            items: components["schemas"]["PlayerAction"][];
         };
         PutChaptersInputBody: {
             /** @description In any order; none remove all. */
@@ -2357,6 +2435,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Access"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionsOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The media's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutActionsInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionsOutputBody"];
                 };
             };
             /** @description Error */

@@ -20,13 +20,21 @@ export function emailGate(player: Player, action: ActionConfig, done: () => void
   form.noValidate = true;
   const email = field("Email", { type: "email", name: "email", autocomplete: "email", required: true, maxLength: 200 });
   email.input.value = host.getAttribute("email") ?? "";
-  const first = field("First name", { name: "first_name", autocomplete: "given-name", maxLength: 200 });
-  const last = field("Last name", { name: "last_name", autocomplete: "family-name", maxLength: 200 });
+  const more = [
+    field("First name", { name: "first_name", autocomplete: "given-name", maxLength: 100 }, "name"),
+    field("Last name", { name: "last_name", autocomplete: "family-name", maxLength: 100 }, "name"),
+    field("Company", { name: "company", autocomplete: "organization", maxLength: 100 }, "company"),
+    field("Phone", { type: "tel", name: "phone", autocomplete: "tel", maxLength: 40 }, "phone"),
+  ].filter(({ asked }) => action.fields?.includes(asked as "name"));
+  const agree = field(action.consent ?? "", { type: "checkbox", name: "consent" });
+  agree.label.className = "agree";
   const problem = element("p", "", "problem");
   problem.setAttribute("role", "alert");
   const send = element("button", action.button || "Watch", "main");
+  const skip = element("button", "Skip");
   const row = element("div", "", "row");
   row.append(send);
+  let failures = 0;
   const close = (): void => {
     shown.close();
     done();
@@ -36,34 +44,43 @@ export function emailGate(player: Player, action: ActionConfig, done: () => void
     keep(player, action.id);
     close();
   };
-  if (action.skippable) {
-    const skip = element("button", "Skip");
-    skip.type = "button";
-    skip.onclick = pass;
-    row.append(skip);
-  }
+  skip.type = "button";
+  skip.onclick = pass;
+  if (action.skippable) row.append(skip);
   form.append(element("h2", action.text));
   if (action.description) form.append(element("p", action.description));
-  form.append(...(action.ask_name ? [first.label, last.label] : []), email.label, problem, row);
+  form.append(email.label, ...more.map(({ label }) => label), ...(action.consent ? [agree.label] : []), problem, row);
+  const wrong = (input: HTMLInputElement, text: string): void => {
+    problem.textContent = text;
+    input.setAttribute("aria-invalid", "true");
+    input.focus();
+  };
   form.onsubmit = async (event) => {
     event.preventDefault();
+    for (const input of form.querySelectorAll("input")) input.removeAttribute("aria-invalid");
+    problem.textContent = "";
     if (!email.input.validity.valid) {
-      problem.textContent = email.input.value ? "That does not look like an email address." : "Enter your email address to go on.";
-      email.input.setAttribute("aria-invalid", "true");
-      email.input.focus();
-      return;
+      return wrong(email.input, email.input.value ? "That does not look like an email address." : "Enter your email address to go on.");
     }
+    if (action.consent && !agree.input.checked) return wrong(agree.input, "Agree to go on.");
     send.disabled = true;
-    const sent = await submit(config.leads_url ?? "", {
+    const answer = await submit(config.leads_url ?? "", {
       view_token: config.view_token, action_id: action.id, email: email.input.value.trim(),
-      first_name: first.input.value.trim(), last_name: last.input.value.trim(),
+      ...Object.fromEntries(more.map(({ input }) => [input.name, input.value.trim()])),
+      ...(action.consent && { consent: action.consent }), page: location.origin + location.pathname,
     });
     send.disabled = false;
-    if (sent !== "") {
-      problem.textContent = sent;
+    if (answer.problem) {
+      problem.textContent = answer.problem;
+      // Nobody is locked out because the server is away.
+      if (answer.away && ++failures > 1 && !action.skippable) {
+        skip.textContent = "Watch without";
+        row.append(skip);
+      }
       return;
     }
     player.act("gate", action.id, "convert");
+    if (answer.viewer_token) player.identify(answer.viewer_token);
     player.flush();
     player.emit("conversion", { type: "gate", id: action.id });
     keep(player, action.id);
@@ -73,25 +90,36 @@ export function emailGate(player: Player, action: ActionConfig, done: () => void
   return shown;
 }
 
-// Hands the lead in; returns what is wrong, or nothing.
-async function submit(url: string, lead: Record<string, string>): Promise<string> {
-  if (!url) return "";
+/** What became of a lead: nothing is wrong when there is no problem. */
+interface Answer {
+  problem?: string;
+  /** Not the viewer's fault. */
+  away?: boolean;
+  /** Names the viewer in what is reported from now on, if there is consent. */
+  viewer_token?: string;
+}
+
+// Hands the lead in, in a body: it is in no address.
+async function submit(url: string, lead: Record<string, string | undefined>): Promise<Answer> {
+  if (!url) return {};
   try {
     const res = await fetch(url, { method: "POST", body: JSON.stringify(lead), credentials: "omit" });
-    if (res.ok) return "";
-    if (res.status === 422) return "That could not be taken. Check the address.";
-    return "That could not be sent. Try again in a moment.";
+    if (res.ok) return (await res.json().catch(() => ({}))) as Answer;
+    if (res.status === 422) return { problem: "That could not be taken. Check the address." };
+    if (res.status === 429) return { problem: "Too many answers from this network. Wait a minute and try again.", away: true };
+    return { problem: "That could not be sent. Try again in a moment.", away: true };
   } catch {
-    return "That could not be sent. Check the connection and try again.";
+    return { problem: "That could not be sent. Check the connection and try again.", away: true };
   }
 }
 
-function field(text: string, values: Partial<HTMLInputElement>): { label: HTMLLabelElement; input: HTMLInputElement } {
+function field(text: string, values: Partial<HTMLInputElement>, asked = ""): { label: HTMLLabelElement; input: HTMLInputElement; asked: string } {
   const label = element("label");
   const input = element("input");
   Object.assign(input, values);
-  label.append(text, input);
-  return { label, input };
+  const words = element("span", text);
+  label.append(...(values.type === "checkbox" ? [input, words] : [words, input]));
+  return { label, input, asked };
 }
 
 // That a gate was answered is kept on the site only with consent; else for this page.

@@ -18,7 +18,7 @@ export const css = /* css */ `
   pointer-events: auto;
 }
 .action .card { display: grid; gap: 12px; width: min(400px, 100%); margin: auto; text-align: center; justify-items: center }
-.action form.card { width: min(320px, 100%) }
+.action form.card { width: min(340px, 100%) }
 .action :is(h2, p) { margin: 0; overflow-wrap: anywhere; position: static }
 .action h2 { font-size: clamp(17px, 3.4cqi, 26px); line-height: 1.25; font-weight: 680; text-wrap: balance }
 .action p { opacity: .86 }
@@ -36,6 +36,10 @@ export const css = /* css */ `
   color: #fff;
   font: 400 16px system-ui, sans-serif;
 }
+.action .agree { grid-template-columns: auto 1fr; gap: 10px; align-items: baseline }
+.action .agree input { width: 17px; height: 17px; accent-color: var(--vitascope-accent, #6457f9); translate: 0 3px }
+.action [aria-invalid] { border-color: #ffb4ab }
+.action p { white-space: pre-line }
 .action .row { display: flex; flex-wrap: wrap; justify-content: center; gap: 10px }
 .action :is(button, a) {
   all: unset;

@@ -166,7 +166,7 @@ test("a gate holds playback until it is answered, hands the lead in and is not a
   env.world.media.film = {
     name: hostile, leads_url: `${env.ours}/leads`,
     player: { actions: [
-      { id: "gate1", type: "gate", at_seconds: 1, text: hostile, ask_name: true },
+      { id: "gate1", type: "gate", at_seconds: 1, text: hostile, fields: ["name"] },
       { id: "note1", type: "annotation", at_seconds: 0, text: hostile, url: "javascript:window.hit=1" },
       { id: "cta1", type: "cta", at_seconds: "end", text: "Buy", button: "Go", url: "https://example.com/buy" },
     ] },
