@@ -109,6 +109,11 @@ export const habits = {
     await play(page);
     await wait(3, 5);
   },
+  "loses the tab": async ({ page, wait }) => { // the system ends it: no script has a last word
+    await wait(3, 6);
+    await page.goto("chrome://crash").catch(() => {});
+    await page.close();
+  },
 };
 
 /**
@@ -138,6 +143,6 @@ export async function view({ browser, site, name, habit, rand, seconds, offlineS
     place: () => rand() * (seconds - 8),
     second: () => open(`${name}-b`),
   });
-  await leave(page, site);
+  if (!page.isClosed()) await leave(page, site);
   await context.close();
 }

@@ -1,5 +1,5 @@
 // Scripted views in Chromium against what the figures say of each. VIEWS sets how
-// many (default 9: each habit once), SEED repeats a run.
+// many (default 10: each habit once), SEED repeats a run.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import test from "node:test";

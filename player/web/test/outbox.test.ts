@@ -17,6 +17,7 @@ function setup(answers: Sent[] = [], seq = 0) {
   let clock = at;
   const last: string[] = [];
   let takes = true;
+  const kept: { body: string; gone: boolean }[] = [];
   const timers: { ms: number; then: () => void }[] = [];
   const transport = {
     send: (body: string, when: number): Promise<Sent> => {
@@ -25,6 +26,14 @@ function setup(answers: Sent[] = [], seq = 0) {
       return Promise.resolve(answers.shift() ?? { ok: true });
     },
     last: (body: string): boolean => takes && last.push(body) > 0,
+    leave: (body: string): (() => boolean) => {
+      const one = { body, gone: false };
+      kept.push(one);
+      return () => {
+        if (!one.gone) kept.splice(kept.indexOf(one), 1);
+        return !one.gone;
+      };
+    },
   };
   const timing = {
     now: () => clock,
@@ -44,7 +53,7 @@ function setup(answers: Sent[] = [], seq = 0) {
   const sent = (list = bodies): Batch[] => list.map((b) => decodeBatch(new TextEncoder().encode(b)));
   const refuseLast = (): void => void (takes = false);
   const wait = (ms: number): void => void (clock += ms);
-  return { sentAt, wait, refuseLast, outbox, bodies, last, timers, settle, fire, sent };
+  return { kept, sentAt, wait, refuseLast, outbox, bodies, last, timers, settle, fire, sent };
 }
 
 test("batches are numbered from 0 and only the first carries the page", async () => {
@@ -191,4 +200,71 @@ test("an identity goes with every batch made after it is known", async () => {
   o.outbox.flush();
   await o.settle();
   expect(o.sent().map((b) => b.viewer)).toEqual([undefined, "signed"]);
+});
+
+const watch = (from: number, to: number, rate = 1): BeaconEvent => ({ k: "watch", at_ms: at, from_ms: from, to_ms: to, rate, repeat: false });
+const spans = (batches: Batch[]): number[][] => batches.flatMap((b) => b.events.map((e) => (e.k === "watch" ? [b.seq, e.from_ms, e.to_ms] : [b.seq])));
+
+test("an interval that goes on becomes one with what it continues, in the same words only", async () => {
+  const o = setup();
+  for (const e of [watch(0, 500), watch(500, 1000), watch(1000, 1500, 2), watch(1500, 2000, 2), watch(2500, 3000, 2), pause(3000), watch(3000, 3500, 2)]) o.outbox.add(e);
+  o.outbox.flush();
+  await o.settle();
+  expect(spans(o.sent())).toEqual([[0, 0, 1000], [0, 1000, 2000], [0, 2500, 3000], [0], [0, 3000, 3500]]);
+});
+
+test("the browser is left with one batch, the newest, until it is sent otherwise", async () => {
+  const o = setup();
+  o.outbox.leave();
+  expect(o.kept).toEqual([]);
+  o.outbox.add(watch(0, 500));
+  o.outbox.leave();
+  o.outbox.add(watch(500, 1000));
+  o.outbox.leave();
+  expect(spans(o.sent(o.kept.map((k) => k.body)))).toEqual([[0, 0, 1000]]);
+  o.outbox.add(pause(1000));
+  o.outbox.flush();
+  await o.settle();
+  expect(o.kept).toEqual([]);
+  expect(spans(o.sent())).toEqual([[0, 0, 1000], [0]]);
+});
+
+test("what the browser has sent is not sent again, and what came since is in the next batch", async () => {
+  const o = setup();
+  o.outbox.add(pause(0));
+  o.outbox.add(watch(0, 500));
+  o.outbox.leave();
+  const [left] = o.kept;
+  if (left) left.gone = true;
+  o.outbox.add(watch(500, 800));
+  o.outbox.add(pause(800));
+  o.outbox.flush();
+  await o.settle();
+  expect(spans(o.sent(o.kept.map((k) => k.body)))).toEqual([[0], [0, 0, 500]]);
+  expect(spans(o.sent())).toEqual([[1, 500, 800], [1]]);
+  expect(o.sent()[0]?.page).toBeUndefined();
+});
+
+test("as the page goes, its last word replaces what was left", () => {
+  const o = setup();
+  o.outbox.add(watch(0, 500));
+  o.outbox.leave();
+  o.outbox.add(watch(500, 700));
+  o.outbox.flushLast();
+  expect(o.kept).toEqual([]);
+  expect(spans(o.sent(o.last))).toEqual([[0, 0, 700]]);
+});
+
+test("when the network is back nobody waits longer", async () => {
+  const o = setup([{ ok: false, retry: true, afterMs: 30_000 }]);
+  o.outbox.add(pause(1));
+  o.outbox.flush();
+  await o.settle();
+  o.outbox.retry();
+  await o.settle();
+  expect(o.outbox.waiting).toBe(0);
+  o.outbox.add(pause(2));
+  o.outbox.flush();
+  await o.settle();
+  expect(o.sent().map((b) => b.seq)).toEqual([0, 0, 1]);
 });

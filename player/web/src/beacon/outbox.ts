@@ -1,4 +1,4 @@
-import { MAX_BYTES, MAX_EVENTS, type Batch, type BeaconEvent, type Page } from "./event";
+import { MAX_BYTES, MAX_EVENTS, type Batch, type BeaconEvent, type Page, type WatchEvent } from "./event";
 
 /** What became of one sending. */
 export type Sent =
@@ -18,7 +18,17 @@ export interface Transport {
   send(body: string, sentAtMS: number): Promise<Sent>;
   /** Hands one body to the browser as the page goes; false when it would not take it. */
   last(body: string, sentAtMS: number): boolean;
+  /**
+   * Leaves one body with the browser, which sends it once the page is gone, even if
+   * the page had no time for a last word. Returns how to take it back, which tells
+   * whether that was in time; null when the browser does not do this now. Missing
+   * when it never does.
+   */
+  leave?(body: string, sentAtMS: number): (() => boolean) | null;
 }
+
+/** What is left with the browser: the first of the events, the last of them told up to a position. */
+interface Left { takeBack: () => boolean; events: number; to: number }
 
 /** Time and chance, passed in so that tests own them. */
 export interface Timing {
@@ -50,6 +60,7 @@ export class Outbox {
   /** Waiting before the next try. */
   #resting = false;
   #closed = false;
+  #left: Left | null = null;
 
   constructor(transport: Transport, timing: Timing, token: string, seq = 0, page?: Page) {
     this.#transport = transport;
@@ -69,11 +80,38 @@ export class Outbox {
     this.#viewer = viewerToken;
   }
 
-  /** Keeps an event for the next batch. */
+  /** Keeps an event for the next batch. An interval that goes on where the last event ended becomes one with it. */
   add(event: BeaconEvent): void {
     if (this.#closed) return;
-    this.#events.push(event);
+    const before = this.#events.at(-1);
+    if (before?.k === "watch" && event.k === "watch" && goesOn(before, event)) {
+      this.#events[this.#events.length - 1] = { ...event, from_ms: before.from_ms };
+    } else this.#events.push(event);
     if (this.#events.length >= MAX_EVENTS) this.flush();
+  }
+
+  /**
+   * Leaves what was added since the last flush with the browser, in case the page ends
+   * without a last word. What was left before is replaced.
+   */
+  leave(): void {
+    const { leave } = this.#transport;
+    if (!leave) return;
+    this.#takeBack();
+    const last = this.#events.at(-1);
+    if (!last) return;
+    const body = this.#encode(this.#events);
+    if (byteLength(body) > MAX_BYTES) return;
+    const takeBack = leave(body, this.#now());
+    if (takeBack) this.#left = { takeBack, events: this.#events.length, to: last.k === "watch" ? last.to_ms : 0 };
+  }
+
+  /** The network is back: what waits for its next try goes now. */
+  retry(): void {
+    if (!this.#resting) return;
+    this.#resting = false;
+    this.#tries = 0;
+    void this.#pump();
   }
 
   /** Sends what was added since the last flush, and what is overdue. */
@@ -99,7 +137,20 @@ export class Outbox {
     this.#closed = true;
   }
 
+  // Takes back what was left with the browser. If that has gone, its number is used,
+  // and what was added since is for the next batch.
+  #takeBack(): void {
+    const left = this.#left;
+    this.#left = null;
+    if (!left || left.takeBack()) return;
+    this.#seq++;
+    this.#page = undefined;
+    const last = this.#events.splice(0, left.events).at(-1);
+    if (last?.k === "watch" && last.to_ms > left.to) this.#events.unshift({ ...last, from_ms: left.to });
+  }
+
   #pack(): void {
+    this.#takeBack();
     while (this.#events.length > 0) {
       const events = this.#events.splice(0, MAX_EVENTS);
       let body = this.#encode(events);
@@ -153,6 +204,12 @@ export class Outbox {
       void this.#pump();
     });
   }
+}
+
+// goesOn reports whether an interval continues another, told of in the same words.
+function goesOn(before: WatchEvent, { from_ms, rate, repeat, muted, fullscreen, hidden }: WatchEvent): boolean {
+  return before.to_ms === from_ms && before.rate === rate && before.repeat === repeat &&
+    before.muted === muted && before.fullscreen === fullscreen && before.hidden === hidden;
 }
 
 function byteLength(text: string): number {

@@ -4,6 +4,8 @@ import type { Engine } from "./engine";
 import type { Meter } from "./meter";
 
 const SEND_EVERY_MS = 10_000;
+/** How much watching may be lost with a page that ends without a last word, in browsers that can send it then. */
+const LEAVE_EVERY_MS = 500;
 /** A dragged scrubber lands many times a second; its seeks go out together. */
 const SEEK_SETTLES_MS = 300;
 /**
@@ -37,6 +39,8 @@ export function observe(video: HTMLVideoElement, { tracker, meter, outbox, engin
   const pos = (): number => video.currentTime * 1000;
   let frame = 0;
   let every = 0;
+  let leaving = 0;
+  let begun = false;
   let settling = 0;
 
   const sample = (): void => {
@@ -65,11 +69,17 @@ export function observe(video: HTMLVideoElement, { tracker, meter, outbox, engin
     pack();
     outbox.flush();
   };
+  const leave = (): void => {
+    sample();
+    tracker.flush(now());
+    outbox.leave();
+  };
   const rest = (): void => {
     read();
     cancelAnimationFrame(frame);
     clearInterval(every);
-    frame = every = 0;
+    clearInterval(leaving);
+    frame = every = leaving = 0;
   };
   const conditions = (): void => {
     sample();
@@ -85,7 +95,10 @@ export function observe(video: HTMLVideoElement, { tracker, meter, outbox, engin
     if (video.seeking || video.paused) return;
     tracker.playing(now(), pos(), video.playbackRate);
     read();
+    if (!begun) outbox.flush(); // a view counts as played, and is live, from its first frame on
+    begun = true;
     every ||= window.setInterval(send, SEND_EVERY_MS);
+    leaving ||= window.setInterval(leave, LEAVE_EVERY_MS);
     frame ||= requestAnimationFrame(onFrame);
   };
 
@@ -135,6 +148,7 @@ export function observe(video: HTMLVideoElement, { tracker, meter, outbox, engin
     conditions();
     if (document.hidden) send();
   }, { signal });
+  window.addEventListener("online", () => outbox.retry(), { signal });
   window.addEventListener("pagehide", () => {
     pack();
     outbox.flushLast();

@@ -15,7 +15,26 @@ export function httpTransport(url: string): Transport {
       }
     },
     last: (body, sentAtMS) => navigator.sendBeacon(sentAt(url, sentAtMS), body),
+    ...("fetchLater" in window && { leave: (body, sentAtMS) => later(sentAt(url, sentAtMS), body) }),
   };
+}
+
+type FetchLater = (url: string, init: RequestInit) => { activated: boolean };
+
+// https://fetch.spec.whatwg.org/#fetch-later: a browser that has it sends the request
+// when the document is gone, whatever ended it.
+function later(url: string, body: string): (() => boolean) | null {
+  const stop = new AbortController();
+  try {
+    const sent = (window as unknown as { fetchLater: FetchLater })
+      .fetchLater(url, { method: "POST", body, credentials: "omit", signal: stop.signal });
+    return () => {
+      stop.abort();
+      return !sent.activated;
+    };
+  } catch {
+    return null; // no room left, or the page's policy forbids it
+  }
 }
 
 // A batch is sent again byte for byte: when it leaves is said beside it.

@@ -105,6 +105,17 @@ test("closing the tab while playing still reports what was watched", async () =>
   assert.ok(watched.to_ms >= 2500, JSON.stringify(watched));
 });
 
+test("a tab that is killed reports what was watched until half a second before", async () => {
+  env.world.media.film = {};
+  const page = await open(embed("film"));
+  await page.getByRole("button", { name: /^Play/ }).click();
+  await at(page, 3);
+  await page.goto("chrome://crash").catch(() => {});
+  const watched = await until(() => env.events().filter((e) => e.k === "watch").at(-1), "what was left with the browser");
+  assert.ok(watched.to_ms >= 2000, JSON.stringify(watched));
+  await page.context().close();
+});
+
 test("a collector that is away loses nothing: same number, same bytes, later", async () => {
   env.world.media.film = {};
   const page = await open(embed("film", "muted"));
@@ -114,7 +125,7 @@ test("a collector that is away loses nothing: same number, same bytes, later", a
   await at(page, 1.5);
   await el(page).evaluate((e) => e.pause());
   await until(() => env.events().some((e) => e.k === "pause"), "the resent beacon");
-  assert.deepEqual(env.world.bodies.map((b) => b.seq), [0, 1]);
+  assert.deepEqual(env.world.bodies.map((b) => b.seq), [0, 1, 2]);
   await page.context().close();
 });
 
