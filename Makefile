@@ -10,7 +10,7 @@ GO_FILES := $(shell find cmd internal ingest transcode player analytics deploy -
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: install build ## Install what is missing, build, start everything on this machine
@@ -85,6 +85,18 @@ test-views: build ## A hundred scripted views in a browser against what the figu
 ledger: build ## 20 rounds of kills, freezes and cuts; every beacon counted again (LEDGER=-long: 200)
 	go build -o bin/ledger ./deploy/ledger
 	bin/ledger $(LEDGER)
+
+.PHONY: ledger-away
+ledger-away: build ## ClickHouse away for 10 minutes, the broker for 5, a sink for good: nothing lost, and how soon all is caught up
+	go build -o bin/ledger ./deploy/ledger
+	bin/ledger -away clickhouse
+	bin/ledger -away broker
+	bin/ledger -takeover
+
+.PHONY: ledger-abuse
+ledger-abuse: build ## A million made-up views, forged tokens, replays, bombs: honest figures, memory and parts stay as they are
+	go build -o bin/ledger ./deploy/ledger
+	bin/ledger -abuse $(LEDGER)
 
 .PHONY: lint
 lint: ## Static analysis

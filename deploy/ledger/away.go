@@ -28,9 +28,10 @@ func runAway(ctx context.Context, o options, w *world, j *journal) error {
 	}
 	l := newLoad(j, w.collectAddrs, o.events/perBatch)
 	l.giveUp = 0
-	o.authors = 64
+	o.authors = 256
 	began := time.Now()
 	var back time.Time
+	var rate float64 // events a second, as they were sent
 	_, err := w.under(ctx, l, o, denseBatch, func(ctx context.Context) error {
 		if err := pause(ctx, 10*time.Second); err != nil {
 			return err
@@ -44,19 +45,23 @@ func runAway(ctx context.Context, o options, w *world, j *journal) error {
 		}
 		err = errors.Join(err, pause(ctx, lasts/2))
 		back = time.Now()
+		rate = float64(l.batches.Load()) * perBatch / time.Since(began).Seconds()
 		return errors.Join(err, gone.up())
 	})
 	if err != nil {
 		return err
 	}
 	caughtUp := time.Since(back)
-	facts := fmt.Sprintf("away=%s for=%s batches=%d answered_503_or_429=%d failed=%d slowest_answer=%.2fs catch_up=%.1fs",
-		o.away, lasts, l.batches.Load(), l.unavailable.Load(), l.failures.Load(), time.Duration(l.slowest.Load()).Seconds(), caughtUp.Seconds())
+	facts := fmt.Sprintf("away=%s for=%s events_per_second=%.0f batches=%d answered_503_or_429=%d failed=%d slowest_answer=%.2fs catch_up=%.1fs",
+		o.away, lasts, rate, l.batches.Load(), l.unavailable.Load(), l.failures.Load(), time.Duration(l.slowest.Load()).Seconds(), caughtUp.Seconds())
 	if err := w.conclude(ctx, j, o, began, facts); err != nil {
 		return err
 	}
 	if caughtUp > 5*time.Minute {
 		return errors.New("catching up took more than 5 minutes")
+	}
+	if rate < 0.9*o.events {
+		return fmt.Errorf("this machine sent %.0f events a second of the %.0f that were asked for: nothing is shown", rate, o.events)
 	}
 	if n := l.unavailable.Load(); n > 0 {
 		return fmt.Errorf("%d beacons were not taken meanwhile", n)

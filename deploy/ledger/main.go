@@ -16,6 +16,7 @@
 //	go run ./deploy/ledger -away clickhouse  # 10 minutes without it, then catching up
 //	go run ./deploy/ledger -away broker      # 5 minutes on the spool
 //	go run ./deploy/ledger -takeover         # a sink dies; how long until another works on
+//	go run ./deploy/ledger -abuse            # random ids, forged tokens, replays, bombs
 package main
 
 import (
@@ -47,8 +48,12 @@ type options struct {
 	lasts    time.Duration
 	events   float64 // events a second, with away
 	takeover bool
-	keep     bool
-	verbose  bool
+	abuse    bool
+	// strangers is how many views they make up, with -abuse; a tenth as many forged
+	// tokens and replays come with it, a thousandth of each kind of large body.
+	strangers int
+	keep      bool
+	verbose   bool
 }
 
 func main() {
@@ -68,6 +73,8 @@ func main() {
 	flag.DurationVar(&o.lasts, "lasts", 0, "how long it is away (default: 10m for clickhouse, 5m for broker)")
 	flag.Float64Var(&o.events, "events", 2000, "events a second, with -away")
 	flag.BoolVar(&o.takeover, "takeover", false, "kill a sink and time how long its partitions rest")
+	flag.BoolVar(&o.abuse, "abuse", false, "send what strangers with bad intentions can beside the load; watch memory and parts")
+	flag.IntVar(&o.strangers, "strangers", 1_000_000, "made-up views, with -abuse")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder of data and logs")
 	flag.BoolVar(&o.verbose, "v", false, "tell what happens")
 	flag.Parse()
@@ -109,7 +116,7 @@ func run(ctx context.Context, o options) (err error) {
 	}()
 	rnd := rand.New(rand.NewPCG(o.seed, 0))
 	lease := 5 * time.Second // the freezes outlast it
-	if o.away != "" || o.takeover {
+	if o.away != "" || o.takeover || o.abuse {
 		lease = 20 * time.Second // the default
 	}
 	w, err := newWorld(dir, o.program, lease, library(rnd, o.films), log)
@@ -130,6 +137,8 @@ func run(ctx context.Context, o options) (err error) {
 		return runAway(ctx, o, w, j)
 	case o.takeover:
 		return runTakeover(ctx, o, w, j)
+	case o.abuse:
+		return runAbuse(ctx, o, w, j)
 	}
 	return runFaults(ctx, o, w, j, rnd)
 }

@@ -101,6 +101,17 @@ func (w *world) compareCounts(ctx context.Context, v *verdict, all map[int64]*se
 			kept[it.Account]++
 		}
 	}
+	if w.strangers != nil {
+		for account, n := range w.strangers.tries {
+			tries[account] += n
+			answered[account] += w.strangers.answered[account]
+		}
+		var batches uint64
+		if err := w.db.QueryRow(ctx, "SELECT uniqExact(view_id, seq) FROM events WHERE account_id = ?", abusedAccount).Scan(&batches); err != nil {
+			return err
+		}
+		kept[abusedAccount] = batches
+	}
 	for account := range tries {
 		ledger, err := w.stats().Ledger(ctx, account, query.Range{})
 		if err != nil {

@@ -46,6 +46,8 @@ type world struct {
 	db     *warehouse.DB
 	store  sink.Store
 	poison [][]byte // records put into the log that are none
+
+	strangers *tally // what came beside the journal; nil: nothing
 }
 
 func newWorld(dir, program string, lease time.Duration, films []film, log *slog.Logger) (*world, error) {
