@@ -1,12 +1,19 @@
 package jit
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
+
+// soundFrame is more than a frame of encoded sound lasts: 1,024 samples of 44,100.
+const soundFrame = 24 * time.Millisecond
 
 // Grid returns the frames at which the segments of the video start, counted on a
 // constant grid of num/den frames a second from time zero, or the reason why the
 // video does not lie on it: it must start at zero, each frame must last exactly one of
 // the grid, and no segment may be longer than target seconds, rounded to the nearest
-// second. Renditions that are cut at these frames are aligned to the source's.
+// second, not even one of sound, which is cut a frame later, or goes on after the last
+// picture. Renditions that are cut at these frames are aligned to the source's.
 func (x *Index) Grid(num, den, target int) (cuts []int64, reason string) {
 	v := x.videoTrack()
 	if v == nil {
@@ -31,8 +38,12 @@ func (x *Index) Grid(num, den, target int) (cuts []int64, reason string) {
 	}
 	for n := range v.segments {
 		s := &v.segments[n]
-		if us := v.microseconds(n); us >= int64(target)*1_000_000+500_000 {
-			return nil, fmt.Sprintf("segment %d lasts %d ms", n, us/1000)
+		length := v.time(s.to) - v.time(s.from)
+		if n == len(v.segments)-1 {
+			length = x.Duration() - v.time(s.from)
+		}
+		if length+soundFrame >= time.Duration(target)*time.Second+500*time.Millisecond {
+			return nil, fmt.Sprintf("segment %d lasts %d ms", n, length.Milliseconds())
 		}
 		if s.from%frame != 0 {
 			return nil, fmt.Sprintf("segment %d starts between two frames", n)

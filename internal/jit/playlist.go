@@ -56,7 +56,9 @@ func (t *track) microseconds(n int) int64 {
 
 // targetDuration is in whole seconds, the longest segment of any track rounded to the
 // nearest, as RFC 8216bis section 4.4.3.1 has it: sound is cut at the frame after a
-// picture's cut, and is not to make a target of six seconds one of seven.
+// picture's cut, and is not to make a target of six seconds one of seven. It is never
+// less than what segments are planned for, so that a short source that is one rung
+// among others names the same as they do.
 func (x *Index) targetDuration() int {
 	longest := int64(0)
 	for _, t := range x.tracks {
@@ -64,5 +66,5 @@ func (x *Index) targetDuration() int {
 			longest = max(longest, t.microseconds(n))
 		}
 	}
-	return int(max(1, (longest+500_000)/1_000_000))
+	return int(max(targetSeconds, (longest+500_000)/1_000_000))
 }

@@ -261,7 +261,7 @@ func (a *audioTrack) take(p *astiav.Packet) error {
 	if duration <= 0 {
 		return nil
 	}
-	if a.written >= priming+a.boundary(a.segments+1) {
+	if a.written-priming >= a.boundary(a.segments+1) {
 		a.out.end()
 		a.segments++
 	}
@@ -272,7 +272,7 @@ func (a *audioTrack) take(p *astiav.Packet) error {
 	return nil
 }
 
-// boundary is where segment n starts, in samples.
+// boundary is where segment n starts, in samples; math.MaxInt64 when there is none.
 func (a *audioTrack) boundary(n int64) int64 {
 	spec := a.e.spec
 	samples := float64(n) * waveSegment.Seconds() * sampleRate
