@@ -145,7 +145,12 @@ func (h *Handler) serveFile(c echo.Context, name, caching string) error {
 
 // accepts reports whether the client takes the encoding (RFC 9110, 12.5.3).
 func accepts(r *http.Request, encoding string) bool {
-	for offer := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+	return offers(strings.Join(r.Header.Values("Accept-Encoding"), ","), encoding)
+}
+
+// offers is accepts for the header's value.
+func offers(value, encoding string) bool {
+	for offer := range strings.SplitSeq(value, ",") {
 		name, params, _ := strings.Cut(strings.TrimSpace(offer), ";")
 		if !strings.EqualFold(strings.TrimSpace(name), encoding) {
 			continue

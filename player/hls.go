@@ -1,6 +1,7 @@
 package player
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"path"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/player/internal/cache"
 )
 
 // published matches every object the packager writes, as playlists name them.
@@ -57,7 +59,7 @@ func (h *Handler) serveHLS(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	h.metrics.countCMCD(c.Request())
+	h.metrics.countCMCD(cmcdOf(c.Request()))
 	ctx := c.Request().Context()
 	settings, err := h.objects.settingsOf(ctx, id)
 	if err != nil {
@@ -109,26 +111,49 @@ func (h *Handler) sendBehindToken(c echo.Context, m media, asked string) error {
 // serveFileOf answers with one file of a publication, named as playlists do. Behind
 // a token it may be kept by the viewer alone, and no longer than the token holds.
 func (h *Handler) serveFileOf(c echo.Context, p blob.Pointer, asked string, until time.Time) error {
-	ctx, prefix := c.Request().Context(), blob.MediaPrefix(p.Account, p.Media)
-	if f, ok := sourceFileOf(p.Account, p.Media, asked); ok {
-		if f.segment < 0 {
-			t, err := h.objects.sourceText(ctx, prefix+asked, f)
-			return h.serveText(c, asked, t, err, h.caching(immutable, until))
+	f, err := h.find(c.Request().Context(), p, asked)
+	if err != nil {
+		return notServed(c, err)
+	}
+	caching := h.caching(f.caching, until)
+	if f.text != nil {
+		return h.serveText(c, f.name, f.text, caching)
+	}
+	return h.serveStored(c, f.name, f.object, caching)
+}
+
+// file is what a path leads to: a text, or an object that its user closes.
+type file struct {
+	name    string
+	caching string
+	text    *text
+	object  *cache.Object
+}
+
+// find returns the file of a publication that a path asks for, or errNoObject or
+// blob.ErrNotFound.
+func (h *Handler) find(ctx context.Context, p blob.Pointer, asked string) (file, error) {
+	prefix, err := blob.MediaPrefix(p.Account, p.Media), error(nil)
+	if s, ok := sourceFileOf(p.Account, p.Media, asked); ok {
+		f := file{name: asked, caching: immutable}
+		if s.segment < 0 {
+			f.text, err = h.objects.sourceText(ctx, prefix+asked, s)
+		} else {
+			f.object, err = h.objects.sourceSegment(ctx, prefix+asked, s)
 		}
-		found, err := h.objects.sourceSegment(ctx, prefix+asked, f)
-		return h.serveStored(c, asked, found, err, h.caching(immutable, until))
+		return f, err
 	}
 	name, caching := resolve(asked, p)
-	if name == "" {
-		return errNoObject
+	f := file{name: name, caching: caching}
+	switch {
+	case name == "":
+		err = errNoObject
+	case isText(name):
+		f.text, err = h.objects.text(ctx, prefix+name)
+	default:
+		f.object, err = h.objects.stored(ctx, prefix+name)
 	}
-	caching = h.caching(caching, until)
-	if isText(name) {
-		t, err := h.objects.text(ctx, prefix+name)
-		return h.serveText(c, name, t, err, caching)
-	}
-	found, err := h.objects.stored(ctx, prefix+name)
-	return h.serveStored(c, name, found, err, caching)
+	return f, err
 }
 
 // caching returns how long an answer may be kept: as long as its object stays what
@@ -164,6 +189,9 @@ func resolveMoving(asked string, p blob.Pointer) (name, caching string) {
 		return p.Multivariant, whileGrowing
 	case asked == "poster.jpg":
 		return p.Poster, posterFreshly
+	}
+	if !strings.Contains(asked, "/newest/") {
+		return "", "" // the expression costs more
 	}
 	if m := newest.FindStringSubmatch(asked); m != nil && m[1] == strconv.Itoa(p.Generation) {
 		if p.State == "ready" {

@@ -1,6 +1,7 @@
 package player
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"strconv"
@@ -27,31 +28,18 @@ const idBytes = 10
 
 // serveHot answers, or tells that it did not.
 func (h *Handler) serveHot(w http.ResponseWriter, r *http.Request, path string) bool {
-	if len(path) <= idBytes+1 || path[idBytes] != '/' || !isMediaID(path[:idBytes]) {
+	p, asked, ok := h.open(r.Context(), path)
+	if !ok {
 		return false
 	}
-	id, asked := path[:idBytes], path[idBytes+1:]
-	settings, err := h.objects.settingsOf(r.Context(), id)
-	if err != nil || !settings.Access.Open() {
+	key, name, caching := hotKey(p, asked)
+	if key == "" {
 		return false
 	}
-	p, err := h.objects.pointer(r.Context(), id)
-	if err != nil {
-		return false
-	}
-	name, caching := resolveMoving(asked, p)
-	if name == "" {
-		if !isOutput(asked) {
-			return false
-		}
-		name, caching = asked, immutable
-	}
-	// What lies under a key was asked for by a path that was checked.
-	key := blob.MediaPrefix(p.Account, id) + name
 	if isText(name) {
 		t, ok := h.objects.texts.GetIfPresent(key)
 		if ok {
-			h.metrics.countCMCD(r)
+			h.metrics.countCMCD(cmcdOf(r))
 			h.sendText(w, r, name, t, caching)
 		}
 		return ok
@@ -61,9 +49,36 @@ func (h *Handler) serveHot(w http.ResponseWriter, r *http.Request, path string) 
 		return false
 	}
 	defer found.Close()
-	h.metrics.countCMCD(r)
+	h.metrics.countCMCD(cmcdOf(r))
 	h.sendKept(w, name, found, caching)
 	return true
+}
+
+// open takes a path below /hls/ apart and returns the publication of its media,
+// when that is open to all.
+func (h *Handler) open(ctx context.Context, path string) (p blob.Pointer, asked string, ok bool) {
+	if len(path) <= idBytes+1 || path[idBytes] != '/' || !isMediaID(path[:idBytes]) {
+		return p, "", false
+	}
+	settings, err := h.objects.settingsOf(ctx, path[:idBytes])
+	if err != nil || !settings.Access.Open() {
+		return p, "", false
+	}
+	p, err = h.objects.pointer(ctx, path[:idBytes])
+	return p, path[idBytes+1:], err == nil
+}
+
+// hotKey returns the key under which what a path asks for is kept, if it is: what
+// lies under a key was asked for by a path that was checked.
+func hotKey(p blob.Pointer, asked string) (key, name, caching string) {
+	name, caching = resolveMoving(asked, p)
+	if name == "" {
+		if !isOutput(asked) {
+			return "", "", ""
+		}
+		name, caching = asked, immutable
+	}
+	return blob.MediaPrefix(p.Account, p.Media) + name, name, caching
 }
 
 // isOutput tells whether a path is below the output of an attempt, g<n>/a<attempt>/,

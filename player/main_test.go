@@ -12,11 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitascope/vitascope/deploy/engines"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/lane"
 	"github.com/vitascope/vitascope/player"
 )
 
@@ -120,8 +122,22 @@ func serve(t *testing.T, from player.Store, known player.States, change ...func(
 	closeAfter(t, h)
 	e := httpx.New(nil, discard)
 	h.Register(e)
-	server := httptest.NewServer(h.Hot(e))
-	t.Cleanup(server.Close)
+	return listen(t, h, e)
+}
+
+// listen serves a handler as the process does, its lane ahead of the server.
+func listen(t *testing.T, h *player.Handler, e *echo.Echo) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h.Hot(e))
+	lanes := lane.Listen(server.Listener, h.Lane)
+	server.Listener = lanes
+	server.Start()
+	t.Cleanup(func() {
+		server.Close()
+		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+		cancel() // clients keep connections: they are cut
+		_ = lanes.Wait(ctx)
+	})
 	return server
 }
 

@@ -57,11 +57,10 @@ var cmcdTypes = map[string]string{
 
 var cmcdHeaders = [...]string{"Cmcd-Request", "Cmcd-Object", "Cmcd-Status", "Cmcd-Session"}
 
-// countCMCD counts what a player tells of itself. It changes nothing in the answer
-// and is no part of any cache key.
-func (m *metrics) countCMCD(r *http.Request) {
+// cmcdOf returns what a player tells of itself in a request's query or headers.
+func cmcdOf(r *http.Request) string {
 	said := ""
-	if strings.Contains(r.URL.RawQuery, "CMCD=") {
+	if strings.Contains(r.URL.RawQuery, cmcdParam) {
 		said = r.URL.Query().Get("CMCD")
 	}
 	for _, name := range cmcdHeaders {
@@ -69,7 +68,20 @@ func (m *metrics) countCMCD(r *http.Request) {
 			said += "," + v
 		}
 	}
-	if said == "" {
+	return said
+}
+
+const (
+	cmcdParam = "CMCD="
+	// maxCMCD bounds what is read of it, in bytes. CTA-5004 advises players to stay
+	// far below.
+	maxCMCD = 2 << 10
+)
+
+// countCMCD counts what a player tells of itself. It changes nothing in the answer
+// and is no part of any cache key.
+func (m *metrics) countCMCD(said string) {
+	if said == "" || len(said) > maxCMCD {
 		return
 	}
 	kind := "other"

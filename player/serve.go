@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -16,30 +17,23 @@ import (
 	"github.com/vitascope/vitascope/player/internal/cache"
 )
 
-// serveText answers with a text, compressed for those who take it, or with why
-// there is none.
-func (h *Handler) serveText(c echo.Context, name string, t *text, err error, caching string) error {
-	if err != nil {
-		return notServed(c, err)
-	}
+// serveText answers with a text, compressed for those who take it.
+func (h *Handler) serveText(c echo.Context, name string, t *text, caching string) error {
 	return serveWhole(c, h.encodeText(c.Response().Header(), c.Request(), name, t, caching))
 }
 
 // encodeText sets the headers of a text and returns the form that the client takes.
 func (h *Handler) encodeText(header http.Header, r *http.Request, name string, t *text, caching string) []byte {
-	body, etag := t.body, t.etag
+	offered := ""
 	if t.gzip != nil {
 		header["Vary"] = varyEncoding
-		if r.Header.Get("Accept-Encoding") != "" && r.Header.Get("Range") == "" {
-			switch {
-			case accepts(r, "br"):
-				header.Set("Content-Encoding", "br")
-				body, etag = t.brotli, etag+"-br"
-			case accepts(r, "gzip"):
-				header.Set("Content-Encoding", "gzip")
-				body, etag = t.gzip, etag+"-gz"
-			}
+		if r.Header.Get("Range") == "" {
+			offered = strings.Join(r.Header["Accept-Encoding"], ",")
 		}
+	}
+	body, etag, encoding := t.form(offered)
+	if encoding != "" {
+		header.Set("Content-Encoding", encoding)
 	}
 	h.metrics.texts.Inc()
 	h.metrics.sent.Add(float64(len(body)))
@@ -47,11 +41,21 @@ func (h *Handler) encodeText(header http.Header, r *http.Request, name string, t
 	return body
 }
 
-// serveStored answers with an object, or with why there is none, and closes it.
-func (h *Handler) serveStored(c echo.Context, name string, found *cache.Object, err error, caching string) error {
-	if err != nil {
-		return notServed(c, err)
+// form returns the bytes of a text for those who take the offered encodings, their
+// etag and their encoding, empty for none.
+func (t *text) form(offered string) (body []byte, etag, encoding string) {
+	switch {
+	case t.gzip == nil || offered == "":
+	case offers(offered, "br"):
+		return t.brotli, t.etag + "-br", "br"
+	case offers(offered, "gzip"):
+		return t.gzip, t.etag + "-gz", "gzip"
 	}
+	return t.body, t.etag, ""
+}
+
+// serveStored answers with an object, and closes it.
+func (h *Handler) serveStored(c echo.Context, name string, found *cache.Object, caching string) error {
 	defer found.Close()
 	h.metrics.objects[found.Tier].Inc()
 	describe(c.Response().Header(), name, found.ETag, caching)

@@ -1,198 +1,29 @@
 package collect
 
 import (
-	"bufio"
-	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"net"
-	"sync"
-	"time"
+
+	"github.com/vitascope/vitascope/internal/lane"
 )
 
-const (
-	// idleTimeout is how long a connection may rest between requests.
-	idleTimeout = 2 * time.Minute
-	// requestTimeout is how long one request may take to arrive.
-	requestTimeout = 10 * time.Second
-	// headBytes bounds what of a request is looked at here; longer heads are left
-	// to the server behind.
-	headBytes = 8 << 10
-)
+// Lane returns what answers the common beacon request ahead of the HTTP server,
+// which saves half of all a beacon costs. A request is common when it is an
+// HTTP/1.1 POST to [Path] with a Content-Length and nothing that asks for more than
+// an answer. address tells the client's from the peer's and the X-Forwarded-For
+// headers.
+func (h *Handler) Lane(address func(remote net.Addr, forwarded []string) string) lane.Open {
+	return func(c *lane.Conn) lane.Session {
+		return &session{handler: h, address: address, log: h.log, remote: c.RemoteAddr()}
+	}
+}
 
-// Listener is a net.Listener that answers the common beacon request on its own
-// and leaves everything else to the HTTP server that accepts from it. A request
-// is common when it is an HTTP/1.1 POST to [Path] with a Content-Length and
-// nothing that asks for more than an answer. The first request of a connection
-// that is not hands the connection over, unread bytes and all: what this code
-// does not understand, the server does.
-//
-// It saves what net/http spends on each request, half of all a beacon costs.
-type Listener struct {
-	net.Listener
+// session is the beacons of one connection.
+type session struct {
 	handler *Handler
 	address func(remote net.Addr, forwarded []string) string
 	log     *slog.Logger
+	remote  net.Addr
 
-	others chan net.Conn
-	failed chan error
-	ctx    context.Context
-	stop   context.CancelFunc
-
-	mu    sync.Mutex
-	conns map[net.Conn]bool // ours; true while a request is under way
-	work  sync.WaitGroup
-}
-
-// Listen returns a Listener on l. address tells the client's from the peer's and
-// the X-Forwarded-For headers. It accepts until closed.
-func (h *Handler) Listen(l net.Listener, address func(remote net.Addr, forwarded []string) string) *Listener {
-	ctx, stop := context.WithCancel(context.Background())
-	listener := &Listener{
-		Listener: l, handler: h, address: address, log: h.log,
-		others: make(chan net.Conn), failed: make(chan error, 1), ctx: ctx, stop: stop, conns: map[net.Conn]bool{},
-	}
-	go listener.accept()
-	return listener
-}
-
-func (l *Listener) accept() {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			var temporary interface{ Temporary() bool }
-			if errors.As(err, &temporary) && temporary.Temporary() && l.ctx.Err() == nil { // out of descriptors: as net/http does
-				time.Sleep(50 * time.Millisecond)
-				continue
-			}
-			l.failed <- err
-			return
-		}
-		l.mu.Lock()
-		if l.ctx.Err() != nil {
-			l.mu.Unlock()
-			_ = conn.Close() // it said nothing yet
-			continue
-		}
-		l.conns[conn] = false
-		l.mu.Unlock()
-		l.work.Go(func() { l.serve(conn) })
-	}
-}
-
-// Accept returns the next connection whose request is not ours.
-func (l *Listener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.others:
-		return conn, nil
-	case err := <-l.failed:
-		return nil, err
-	case <-l.ctx.Done():
-		return nil, net.ErrClosed
-	}
-}
-
-// Close stops accepting and closes connections at rest. Requests under way are
-// answered; Wait waits for them. Closing again does nothing: an HTTP server closes
-// its listener, and so does who made it.
-func (l *Listener) Close() error {
-	l.stop()
-	err := l.Listener.Close()
-	if errors.Is(err, net.ErrClosed) {
-		err = nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for conn, busy := range l.conns {
-		if !busy {
-			_ = conn.Close() // at rest: nobody waits for an answer
-		}
-	}
-	return err
-}
-
-// Wait waits, after Close, until every request under way is answered, or ctx
-// ends.
-func (l *Listener) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		l.work.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// begin marks a connection as busy, or at rest. It returns false when a
-// connection at rest should not begin again.
-func (l *Listener) begin(conn net.Conn, busy bool) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.conns[conn] = busy
-	return busy || l.ctx.Err() == nil
-}
-
-func (l *Listener) release(conn net.Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.conns, conn)
-}
-
-var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBytes) }}
-
-// serve answers the requests of one connection until one is not ours.
-func (l *Listener) serve(conn net.Conn) {
-	defer l.release(conn)
-	br, _ := readers.Get().(*bufio.Reader)
-	br.Reset(conn)
-	s := session{Listener: l, conn: conn, br: br}
-	if s.run() {
-		l.handOver(conn, br) // keeps br
-		return
-	}
-	_ = conn.Close() // answered, or gone
-	br.Reset(nil)
-	readers.Put(br)
-}
-
-func (l *Listener) handOver(conn net.Conn, br *bufio.Reader) {
-	_ = conn.SetDeadline(time.Time{}) // the server sets its own
-	select {
-	case l.others <- &handedOver{Conn: conn, br: br}:
-	case <-l.ctx.Done():
-		_ = conn.Close()
-	}
-}
-
-// handedOver is a connection of which br has read ahead.
-type handedOver struct {
-	net.Conn
-	br *bufio.Reader
-}
-
-// Read implements net.Conn.
-func (c *handedOver) Read(p []byte) (int, error) {
-	if c.br == nil {
-		return c.Conn.Read(p)
-	}
-	if c.br.Buffered() == 0 {
-		c.br.Reset(nil)
-		readers.Put(c.br)
-		c.br = nil
-		return c.Conn.Read(p)
-	}
-	return c.br.Read(p)
-}
-
-// ReadFrom lets net/http send files without copying them.
-func (c *handedOver) ReadFrom(r io.Reader) (int64, error) {
-	if rf, ok := c.Conn.(io.ReaderFrom); ok {
-		return rf.ReadFrom(r)
-	}
-	return io.Copy(c.Conn, r)
+	sender
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/vitascope/vitascope/analytics/collect"
 	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/eventlog"
+	"github.com/vitascope/vitascope/internal/lane"
 )
 
 // listen serves the station behind a Listener, as the product does, and returns
@@ -26,12 +27,12 @@ func (s *station) listen() (addr string, stop func()) {
 	s.t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(s.t, err)
-	l := s.handler.Listen(inner, func(_ net.Addr, forwarded []string) string {
+	l := lane.Listen(inner, s.handler.Lane(func(_ net.Addr, forwarded []string) string {
 		if len(forwarded) > 0 {
 			return forwarded[len(forwarded)-1]
 		}
 		return address
-	})
+	}))
 	server := &http.Server{Handler: s.echo, ReadHeaderTimeout: time.Second}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()

@@ -1,108 +1,49 @@
 package collect
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/lane"
 )
 
-// session is one connection of a Listener.
-type session struct {
-	*Listener
-	conn net.Conn
-	br   *bufio.Reader
-
-	deadline time.Time  // for reading, as set on conn
-	writeBy  time.Time  // for writing
-	agent    string     // of the last request: nearly always the next one's too
-	peer     netip.Addr // who is connected, once known
-	address  netip.Addr // who asks: the peer, or whom it forwards
-	out      []byte
-}
-
-// errOther means that a request is not ours to answer.
-var errOther = errors.New("not a common beacon")
-
-// run answers requests. It returns true when the connection has another kind of
-// request, of which nothing is taken from br.
-func (s *session) run() bool {
-	for s.begin(s.conn, false) {
-		s.allow(idleTimeout)
-		if _, err := s.br.Peek(1); err != nil {
-			return false
-		}
-		s.begin(s.conn, true)
-		s.allow(requestTimeout)
-		head, err := s.head()
-		if errors.Is(err, errOther) {
-			return true
-		}
-		if err != nil || !s.answer(head) {
-			return false
-		}
-	}
-	return false
-}
-
-// allow gives the connection d to go on. Setting deadlines costs: one that is
-// early by a tenth is kept.
-func (s *session) allow(d time.Duration) {
-	want := time.Now().Add(d)
-	if s.deadline.After(want) || want.Sub(s.deadline) > d/10 {
-		s.deadline = want
-		_ = s.conn.SetReadDeadline(want) // fails on closed connections, as reading will
-	}
-}
-
-// allowWriting gives an answer at least half a minute to be taken.
-func (s *session) allowWriting() {
-	if now := time.Now(); s.writeBy.Sub(now) < 30*time.Second {
-		s.writeBy = now.Add(time.Minute)
-		_ = s.conn.SetWriteDeadline(s.writeBy) // fails on closed connections, as writing will
-	}
+// sender is what is the same from request to request of a connection.
+type sender struct {
+	agent string     // of the last request: nearly always the next one's too
+	peer  netip.Addr // who is connected, once known
+	from  netip.Addr // who asks: the peer, or whom it forwards
+	out   []byte
 }
 
 var prefix = []byte("POST " + Path)
 
-// head returns what the next request says, its head taken from br. The error is
-// errOther, with nothing taken, when it is not a common beacon.
-func (s *session) head() (*request, error) {
-	for {
-		seen, _ := s.br.Peek(s.br.Buffered())
-		if n := min(len(seen), len(prefix)); !bytes.Equal(seen[:n], prefix[:n]) {
-			return nil, errOther
-		}
-		if end := bytes.Index(seen, []byte("\r\n\r\n")); end >= 0 {
-			r, ok := parse(seen[:end+2])
-			if !ok {
-				return nil, errOther
-			}
-			s.know(r)
-			_, err := s.br.Discard(end + 4)
-			return r, err
-		}
-		if len(seen) == s.br.Size() {
-			return nil, errOther
-		}
-		if _, err := s.br.Peek(len(seen) + 1); err != nil {
-			return nil, err
-		}
+// Knows implements lane.Session.
+func (s *session) Knows(head []byte) bool {
+	n := min(len(head), len(prefix))
+	return bytes.Equal(head[:n], prefix[:n])
+}
+
+// Answer implements lane.Session.
+func (s *session) Answer(c *lane.Conn, head []byte) lane.Outcome {
+	r, ok := parse(head)
+	if !ok {
+		return lane.Other
 	}
+	s.know(r)
+	if c.Take(head) != nil || !s.answer(c, r) {
+		return lane.Closed
+	}
+	return lane.Kept
 }
 
 // request is what the head of a common beacon says.
@@ -211,48 +152,48 @@ func (s *session) know(r *request) {
 	if s.agent != string(r.agent) {
 		s.agent = string(r.agent)
 	}
-	if s.address = s.peer; !s.peer.IsValid() || len(r.forwarded) > 0 {
-		s.address, _ = netip.ParseAddr(s.Listener.address(s.conn.RemoteAddr(), r.forwarded))
+	if s.from = s.peer; !s.peer.IsValid() || len(r.forwarded) > 0 {
+		s.from, _ = netip.ParseAddr(s.address(s.remote, r.forwarded))
 	}
 	if len(r.forwarded) == 0 {
-		s.peer = s.address
+		s.peer = s.from
 	}
 }
 
 // answer takes the body and answers. It returns whether the connection goes on.
-func (s *session) answer(r *request) bool {
+func (s *session) answer(c *lane.Conn, r *request) bool {
 	buffer, _ := s.handler.bodies.Get().(*[]byte)
 	defer s.handler.bodies.Put(buffer)
 	body := (*buffer)[:r.length]
-	if _, err := io.ReadFull(s.br, body); err != nil {
+	if _, err := io.ReadFull(c, body); err != nil {
 		return false
 	}
-	err := s.handler.take(context.WithoutCancel(s.ctx), &arrival{
-		body: body, mediaType: r.mediaType, encoding: r.encoding, agent: s.agent, address: s.address,
+	err := s.handler.take(context.WithoutCancel(c.Context()), &arrival{
+		body: body, mediaType: r.mediaType, encoding: r.encoding, agent: s.agent, address: s.from,
 		optedOut: r.optedOut, sentAt: r.sentAt,
 	})
-	if s.Listener.ctx.Err() != nil {
+	if c.Context().Err() != nil {
 		r.close = true
 	}
 	if err != nil {
-		return s.problem(err, r.close) == nil && !r.close
+		return s.problem(c, err, r.close) == nil && !r.close
 	}
 	s.out = append(s.out[:0], "HTTP/1.1 204 No Content\r\n"...)
 	s.out = append(s.out, commonHeader...)
-	s.out = append(s.out, date()...)
+	s.out = append(s.out, lane.Date()...)
 	if r.close {
 		s.out = append(s.out, "Connection: close\r\n"...)
 	}
 	s.out = append(s.out, "\r\n"...)
-	s.allowWriting()
-	_, err = s.conn.Write(s.out)
+	c.AllowWriting()
+	_, err = c.Write(s.out)
 	return err == nil && !r.close
 }
 
 const commonHeader = "Access-Control-Allow-Origin: *\r\nCross-Origin-Resource-Policy: cross-origin\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 
 // problem answers with a problem document, as httpx does.
-func (s *session) problem(err error, last bool) error {
+func (s *session) problem(c *lane.Conn, err error, last bool) error {
 	p := httpx.ProblemOf(err, rand.Text())
 	if fault.KindOf(err) == fault.Internal {
 		s.log.Error("beacon failed", "err", err, "request_id", p.Instance)
@@ -268,24 +209,6 @@ func (s *session) problem(err error, last bool) error {
 	if after := s.handler.retryAfter(err); after != "" {
 		res.Header.Set("Retry-After", after)
 	}
-	s.allowWriting()
-	return res.Write(s.conn)
-}
-
-// dateLine is the Date field of one second.
-type dateLine struct {
-	second int64
-	line   string
-}
-
-var lastDate atomic.Pointer[dateLine]
-
-func date() string {
-	now := time.Now()
-	if d := lastDate.Load(); d != nil && d.second == now.Unix() {
-		return d.line
-	}
-	d := &dateLine{now.Unix(), "Date: " + now.UTC().Format(http.TimeFormat) + "\r\n"}
-	lastDate.Store(d)
-	return d.line
+	c.AllowWriting()
+	return res.Write(c)
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/vitascope/vitascope/deploy/engines"
 	"github.com/vitascope/vitascope/internal/auth"
+	"github.com/vitascope/vitascope/internal/lane"
 )
 
 // Ready is what a started process tells its operator.
@@ -170,19 +171,31 @@ func (a *App) work(ctx context.Context, p *process, listener net.Listener) error
 	return err
 }
 
-// answer runs the HTTP server until ctx ends. Beacons are answered ahead of it.
+// answer runs the HTTP server until ctx ends. Beacons and what viewers fetch most are
+// answered ahead of it.
 func (a *App) answer(ctx context.Context, p *process, listener net.Listener) error {
-	if p.collect == nil {
+	var open []lane.Open
+	if p.player != nil {
+		open = append(open, p.player.Lane)
+	}
+	if p.collect != nil {
+		open = append(open, p.collect.Lane(func(remote net.Addr, forwarded []string) string {
+			r := &http.Request{RemoteAddr: remote.String(), Header: http.Header{"X-Forwarded-For": forwarded}}
+			return p.echo.IPExtractor(r)
+		}))
+	}
+	if len(open) == 0 {
 		return serve(ctx, listener, p.handler, a.cfg.ShutdownGrace, a.log)
 	}
-	beacons := p.collect.Listen(listener, func(remote net.Addr, forwarded []string) string {
-		r := &http.Request{RemoteAddr: remote.String(), Header: http.Header{"X-Forwarded-For": forwarded}}
-		return p.echo.IPExtractor(r)
-	})
-	err := serve(ctx, beacons, p.handler, a.cfg.ShutdownGrace, a.log)
+	lanes := lane.Listen(listener, open...)
+	err := serve(ctx, lanes, p.handler, a.cfg.ShutdownGrace, a.log)
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownGrace)
 	defer cancel()
-	return errors.Join(err, beacons.Close(), beacons.Wait(wait))
+	err = errors.Join(err, lanes.Close())
+	if lanes.Wait(wait) != nil {
+		a.log.InfoContext(ctx, "connections cut at the end of the grace period")
+	}
+	return err
 }
 
 func (a *App) startEngines(ctx context.Context) error {

@@ -49,6 +49,7 @@ type process struct {
 	loops   []loop
 	health  health
 
+	player   *player.Handler    // nil without player
 	collect  *collect.Handler   // nil without collect
 	producer *eventlog.Producer // nil without collect and sink
 }
@@ -196,7 +197,7 @@ func (a *App) addPlayer(p *process, c *clients) error {
 		return err
 	}
 	h.Register(p.echo)
-	p.handler = h.Hot(p.handler)
+	p.player, p.handler = h, h.Hot(p.handler)
 	p.loops = append(p.loops, loop{name: "player", run: h.Run})
 	return nil
 }

@@ -20,8 +20,10 @@ type folder struct {
 	limit int64
 	lock  *os.File
 	index *otter.Cache[string, *entry]
-	next  atomic.Int64
-	log   *slog.Logger
+	// shared are files that stay open between requests, by path.
+	shared *otter.Cache[string, *sharedFile]
+	next   atomic.Int64
+	log    *slog.Logger
 }
 
 // entry is a file of the folder.
@@ -44,10 +46,16 @@ func newFolder(base string, limit int64, log *slog.Logger) (*folder, error) {
 		return nil, fmt.Errorf("disk cache: %w", err)
 	}
 	f := &folder{dir: dir, limit: limit, lock: held, log: log}
+	if f.shared, err = newShared(); err != nil {
+		return nil, fmt.Errorf("disk cache: %w", err)
+	}
 	f.index, err = otter.New(&otter.Options[string, *entry]{
 		MaximumWeight: uint64(limit >> weightShift),
 		Weigher:       func(_ string, e *entry) uint32 { return weight(e.info.Size>>weightShift + 1) },
-		OnDeletion:    func(d otter.DeletionEvent[string, *entry]) { f.remove(d.Value.path) },
+		OnDeletion: func(d otter.DeletionEvent[string, *entry]) {
+			f.shared.Invalidate(d.Value.path)
+			f.remove(d.Value.path)
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("disk cache: %w", err)
@@ -175,5 +183,7 @@ func (f *folder) remove(path string) {
 
 func (f *folder) close() error {
 	f.index.StopAllGoroutines()
+	f.shared.InvalidateAll()
+	f.shared.StopAllGoroutines()
 	return errors.Join(os.RemoveAll(f.dir), f.lock.Close())
 }

@@ -1,0 +1,130 @@
+package lane
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Conn is one connection of a Listener, read through a buffer.
+type Conn struct {
+	net.Conn
+	br       *bufio.Reader
+	listener *Listener
+
+	readBy, writeBy time.Time // the deadlines that are set
+}
+
+// errOther means that a request is no session's to answer.
+var errOther = errors.New("not a common request")
+
+// run answers requests. It returns true when the connection has one of another kind,
+// of which nothing is taken from br.
+func (c *Conn) run(sessions []Session) bool {
+	for c.listener.begin(c.Conn, false) {
+		c.allow(idleTimeout)
+		if _, err := c.br.Peek(1); err != nil {
+			return false
+		}
+		c.listener.begin(c.Conn, true)
+		c.allow(requestTimeout)
+		s, head, err := c.head(sessions)
+		if errors.Is(err, errOther) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		switch s.Answer(c, head) {
+		case Other:
+			return true
+		case Closed:
+			return false
+		}
+	}
+	return false
+}
+
+// head returns the head of the next request and the session it may be for. The
+// error is errOther when there is none.
+func (c *Conn) head(sessions []Session) (Session, []byte, error) {
+	for {
+		seen, _ := c.br.Peek(c.br.Buffered())
+		var of Session
+		for _, s := range sessions {
+			if s.Knows(seen) {
+				of = s
+				break
+			}
+		}
+		if of == nil {
+			return nil, nil, errOther
+		}
+		if end := bytes.Index(seen, []byte("\r\n\r\n")); end >= 0 {
+			return of, seen[:end+2], nil
+		}
+		if len(seen) == c.br.Size() {
+			return nil, nil, errOther
+		}
+		if _, err := c.br.Peek(len(seen) + 1); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// Take takes a head, and the empty line behind it. The head stays valid until the
+// next read.
+func (c *Conn) Take(head []byte) error {
+	_, err := c.br.Discard(len(head) + len("\r\n"))
+	return err
+}
+
+// Read reads what follows the head.
+func (c *Conn) Read(p []byte) (int, error) { return c.br.Read(p) }
+
+// Context ends when the Listener closes: the answer under way is the connection's
+// last.
+func (c *Conn) Context() context.Context { return c.listener.ctx }
+
+// allow gives the next read d to go on. Setting deadlines costs: one that is early
+// by a tenth is kept.
+func (c *Conn) allow(d time.Duration) {
+	want := time.Now().Add(d)
+	if c.readBy.After(want) || want.Sub(c.readBy) > d/10 {
+		c.readBy = want
+		_ = c.SetReadDeadline(want) // fails on closed connections, as reading will
+	}
+}
+
+// AllowWriting gives a short answer, or the next part of a long one, at least half a
+// minute to be taken.
+func (c *Conn) AllowWriting() {
+	if now := time.Now(); c.writeBy.Sub(now) < 30*time.Second {
+		c.writeBy = now.Add(time.Minute)
+		_ = c.SetWriteDeadline(c.writeBy) // fails on closed connections, as writing will
+	}
+}
+
+// dateLine is the Date field of one second.
+type dateLine struct {
+	second int64
+	line   string
+}
+
+var lastDate atomic.Pointer[dateLine]
+
+// Date returns the Date field of now, its line's end included.
+func Date() string {
+	now := time.Now()
+	if d := lastDate.Load(); d != nil && d.second == now.Unix() {
+		return d.line
+	}
+	d := &dateLine{now.Unix(), "Date: " + now.UTC().Format(http.TimeFormat) + "\r\n"}
+	lastDate.Store(d)
+	return d.line
+}

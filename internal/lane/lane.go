@@ -1,0 +1,232 @@
+// Package lane answers the commonest requests of an HTTP server ahead of it.
+//
+// A [Listener] looks at the head of each request on its connections. A [Session]
+// that knows the request wholly answers it; the first request that none knows hands
+// its connection over to the server that accepts from the Listener, unread bytes and
+// all: what the sessions do not understand, the server does. It saves what net/http
+// spends on a request, which is as much as a small answer costs.
+//
+// The protocol is HTTP/1.1 (RFC 9112). Everything but a Conn is safe for concurrent
+// use.
+package lane
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// idleTimeout is how long a connection may rest between requests.
+	idleTimeout = 2 * time.Minute
+	// requestTimeout is how long one request may take to arrive.
+	requestTimeout = 10 * time.Second
+	// headBytes bounds what of a request is looked at here; longer heads are left
+	// to the server behind.
+	headBytes = 8 << 10
+)
+
+// Outcome is what became of a request.
+type Outcome int
+
+// The outcomes of a request.
+const (
+	Other  Outcome = iota // not the session's to answer: nothing of it was taken
+	Kept                  // answered; the connection goes on
+	Closed                // the connection ends
+)
+
+// Session answers the requests of one kind on one connection. It is called by one
+// goroutine.
+type Session interface {
+	// Knows tells whether a request that begins so may be of its kind. head has at
+	// least one byte.
+	Knows(head []byte) bool
+	// Answer answers the request of a whole head, of which the last line's end is a
+	// part and the empty line is not. It takes the head by Conn.Take, then its body.
+	Answer(c *Conn, head []byte) Outcome
+}
+
+// Open begins a session on a new connection.
+type Open func(c *Conn) Session
+
+// Listener is a net.Listener that keeps the requests its sessions answer and gives
+// on the connections of all others.
+type Listener struct {
+	net.Listener
+	open []Open
+
+	others chan net.Conn
+	failed chan error
+	ctx    context.Context
+	stop   context.CancelFunc
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool // ours; true while a request is under way
+	work  sync.WaitGroup
+}
+
+// Listen returns a Listener on l. It accepts until closed.
+func Listen(l net.Listener, open ...Open) *Listener {
+	ctx, stop := context.WithCancel(context.Background())
+	listener := &Listener{
+		Listener: l, open: open,
+		others: make(chan net.Conn), failed: make(chan error, 1), ctx: ctx, stop: stop, conns: map[net.Conn]bool{},
+	}
+	go listener.accept()
+	return listener
+}
+
+func (l *Listener) accept() {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			var temporary interface{ Temporary() bool }
+			if errors.As(err, &temporary) && temporary.Temporary() && l.ctx.Err() == nil { // out of descriptors: as net/http does
+				time.Sleep(50 * time.Millisecond)
+				continue
+			}
+			l.failed <- err
+			return
+		}
+		l.mu.Lock()
+		if l.ctx.Err() != nil {
+			l.mu.Unlock()
+			_ = conn.Close() // it said nothing yet
+			continue
+		}
+		l.conns[conn] = false
+		l.mu.Unlock()
+		l.work.Go(func() { l.serve(conn) })
+	}
+}
+
+// Accept returns the next connection whose request no session knows.
+func (l *Listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.others:
+		return conn, nil
+	case err := <-l.failed:
+		return nil, err
+	case <-l.ctx.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Close stops accepting and closes connections at rest. Requests under way are
+// answered; Wait waits for them. Closing again does nothing: an HTTP server closes
+// its listener, and so does who made it.
+func (l *Listener) Close() error {
+	l.stop()
+	err := l.Listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for conn, busy := range l.conns {
+		if !busy {
+			_ = conn.Close() // at rest: nobody waits for an answer
+		}
+	}
+	return err
+}
+
+// Wait waits, after Close, until every request under way is answered, or ctx
+// ends: connections are then cut.
+func (l *Listener) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		l.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	for conn := range l.conns {
+		_ = conn.Close() // its time is over
+	}
+	l.mu.Unlock()
+	<-done
+	return context.Cause(ctx)
+}
+
+// begin marks a connection as busy, or at rest. It returns false when a
+// connection at rest should not begin again.
+func (l *Listener) begin(conn net.Conn, busy bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conns[conn] = busy
+	return busy || l.ctx.Err() == nil
+}
+
+func (l *Listener) release(conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, conn)
+}
+
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBytes) }}
+
+// serve answers the requests of one connection until one is of no session's kind.
+func (l *Listener) serve(conn net.Conn) {
+	defer l.release(conn)
+	br, _ := readers.Get().(*bufio.Reader)
+	br.Reset(conn)
+	c := &Conn{Conn: conn, br: br, listener: l}
+	sessions := make([]Session, len(l.open))
+	for i, open := range l.open {
+		sessions[i] = open(c)
+	}
+	if c.run(sessions) {
+		l.handOver(conn, br) // keeps br
+		return
+	}
+	_ = conn.Close() // answered, or gone
+	br.Reset(nil)
+	readers.Put(br)
+}
+
+func (l *Listener) handOver(conn net.Conn, br *bufio.Reader) {
+	_ = conn.SetDeadline(time.Time{}) // the server sets its own
+	select {
+	case l.others <- &handedOver{Conn: conn, br: br}:
+	case <-l.ctx.Done():
+		_ = conn.Close()
+	}
+}
+
+// handedOver is a connection of which br has read ahead.
+type handedOver struct {
+	net.Conn
+	br *bufio.Reader
+}
+
+// Read implements net.Conn.
+func (c *handedOver) Read(p []byte) (int, error) {
+	if c.br == nil {
+		return c.Conn.Read(p)
+	}
+	if c.br.Buffered() == 0 {
+		c.br.Reset(nil)
+		readers.Put(c.br)
+		c.br = nil
+		return c.Conn.Read(p)
+	}
+	return c.br.Read(p)
+}
+
+// ReadFrom lets net/http send files without copying them.
+func (c *handedOver) ReadFrom(r io.Reader) (int64, error) {
+	if rf, ok := c.Conn.(io.ReaderFrom); ok {
+		return rf.ReadFrom(r)
+	}
+	return io.Copy(c.Conn, r)
+}
