@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -39,6 +40,20 @@ type ViewsInput struct {
 type ViewerInput struct {
 	Viewer string `path:"viewer" minLength:"1" maxLength:"256" doc:"Pseudonym or signed identity."`
 	PageInput
+}
+
+// Resolve undoes the escaping of an identity such as an e-mail address: the router
+// matches the path as it was sent where that differs from the plain one.
+func (in *ViewerInput) Resolve(ctx huma.Context) []error {
+	if u := ctx.URL(); u.RawPath == "" {
+		return nil
+	}
+	plain, err := url.PathUnescape(in.Viewer)
+	if err != nil {
+		return []error{&huma.ErrorDetail{Message: "is not escaped correctly", Location: "path.viewer", Value: in.Viewer}}
+	}
+	in.Viewer = plain
+	return nil
 }
 
 // TrendInput says what trend is wanted.

@@ -5,14 +5,19 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"strconv"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitascope/vitascope/analytics/query"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/internal/httpx"
 	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
@@ -50,6 +55,24 @@ func TestRefusalsNeedNoWarehouseAndItsAbsenceIsSaid(t *testing.T) {
 	require.Equal(t, fault.Unavailable, fault.KindOf(err), "got %v", err)
 	_, err = svc.Overview(ctx, "account001", query.Filter{})
 	require.Equal(t, fault.Unavailable, fault.KindOf(err))
+}
+
+func TestAnIdentityMayBeEscapedInThePath(t *testing.T) {
+	t.Parallel()
+	e := httpx.New(nil, slog.New(slog.DiscardHandler))
+	type out struct{ Body string }
+	httpx.Register(httpx.NewAPI(e, "test"), huma.Operation{OperationID: "who", Method: http.MethodGet, Path: "/v1/who/{viewer}", Security: httpx.Public},
+		func(_ context.Context, in *query.ViewerInput) (*out, error) { return &out{in.Viewer}, nil })
+	for path, want := range map[string]string{
+		"ann@example.com":   "ann@example.com",
+		"ann%40example.com": "ann@example.com",
+		"a%25b":             "a%b",
+		"50%25%40shop%2F7":  "50%@shop/7",
+	} {
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/who/"+path, nil))
+		require.JSONEq(t, strconv.Quote(want), rec.Body.String(), path)
+	}
 }
 
 var update = flag.Bool("update", false, "write docs/definitions.md")
