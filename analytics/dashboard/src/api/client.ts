@@ -4,19 +4,26 @@ import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
 export type Access = Schemas["Access"];
+export type Action = Schemas["Action"];
 export type ApiToken = Schemas["Token"];
+export type BreakdownItem = Schemas["BreakdownItem"];
 export type Captions = Schemas["Captions"];
 export type Chapter = Schemas["Chapter"];
 export type Engagement = Schemas["Engagement"];
 /** Media is the server's media. */
 export type Media = Schemas["Media"];
+export type LedgerHour = Schemas["LedgerHour"];
+export type Live = Schemas["Live"];
 export type MediaStats = Schemas["MediaStats"];
 export type NewApiToken = Schemas["CreateTokenOutputBody"];
 export type NewPlaybackKey = Schemas["NewKey"];
 export type Overview = Schemas["Overview"];
+export type Quality = Schemas["Quality"];
 export type Rendition = Schemas["Rendition"];
 export type Session = Schemas["Session"];
 export type ShareLink = Schemas["ShareLink"];
+export type Side = Schemas["Side"];
+export type TrendPoint = Schemas["TrendPoint"];
 export type View = Schemas["View"];
 type Problem = Partial<Schemas["Problem"]>;
 
