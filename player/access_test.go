@@ -64,7 +64,7 @@ func protect(t *testing.T, id string, a blob.Access, signers ...signer) {
 	t.Helper()
 	p := publish(t, id, "ready")
 	p.Account = "acct" + id[4:]
-	for _, name := range []string{"g1/p2/multivariant.m3u8", "g1/a1/v360/index.m3u8", "g1/a1/v360/0.m4s", "g1/a1/v360/init.mp4", "g1/a1/poster.jpg", "g1/a1/storyboard.vtt"} {
+	for _, name := range append([]string{"g1/p2/multivariant.m3u8"}, everyFile[2:]...) {
 		body := name
 		if name == "g1/p2/multivariant.m3u8" {
 			body = manifest
@@ -105,7 +105,13 @@ func ask(t *testing.T, base, id string, body map[string]string, headers ...strin
 	return answer{Response: res}, out
 }
 
-var everyFile = []string{"multivariant.m3u8", "poster.jpg", "g1/a1/v360/index.m3u8", "g1/a1/v360/init.mp4", "g1/a1/v360/0.m4s", "g1/a1/poster.jpg", "g1/a1/storyboard.vtt"}
+// everyFile is one of each kind that a publication has; the first two move.
+var everyFile = []string{
+	"multivariant.m3u8", "poster.jpg",
+	"g1/a1/v360/index.m3u8", "g1/a1/v360/iframes.m3u8", "g1/a1/v360/init.mp4", "g1/a1/v360/0.m4s",
+	"g1/a1/poster.jpg", "g1/a1/storyboard.vtt", "g1/a1/storyboard.jpg", "g1/a1/preview.mp4", "posters/abcdefghij/poster.jpg",
+	"captions/abcdefghij.vtt", "captions/abcdefghij/d2000/index.m3u8", "captions/abcdefghij/d2000/0.vtt",
+}
 
 func TestASignedMediaIsReadWithATokenAlone(t *testing.T) {
 	t.Parallel()
@@ -135,6 +141,7 @@ func TestASignedMediaIsReadWithATokenAlone(t *testing.T) {
 				res := get(t, base+name)
 				require.Equal(t, http.StatusOK, res.StatusCode, name)
 				require.Contains(t, res.Header.Get("Cache-Control"), "private, max-age=", name)
+				require.Equal(t, "no-referrer", res.Header.Get("Referrer-Policy"), name)
 			}
 			require.Equal(t, http.StatusNotFound, get(t, base+"g1/source").StatusCode)
 
@@ -421,6 +428,11 @@ func TestNoTokenIsLogged(t *testing.T) {
 	get(t, server.URL+"/hls/nologs0001/poster.jpg?token="+token)
 	get(t, server.URL+"/hls/nologs0001/poster.jpg?token="+token+"x")
 	get(t, strings.Replace(url, "/multi", "x/multi", 1))
+	for _, page := range []string{"/watch/nologs0001", "/embed/iframe/nologs0001", "/share/nologs0001"} {
+		res := get(t, server.URL+page+"#token="+token)
+		require.Contains(t, []string{"no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"}, res.Header.Get("Referrer-Policy"), page)
+		require.NotContains(t, res.body, token, page)
+	}
 	path := strings.Split(strings.SplitAfter(url, "/~")[1], "/")[0]
 	require.Contains(t, log.String(), "request")
 	require.NotContains(t, log.String(), token)

@@ -79,6 +79,7 @@ func (h *Handler) serveHLS(c echo.Context) error {
 	if settings.Access.Open() {
 		return h.serveFileOf(c, pointer, asked, time.Time{})
 	}
+	c.Response().Header().Set("Referrer-Policy", "no-referrer") // the address is the permission
 	m := media{id: id, account: pointer.Account, access: settings.Access}
 	if token == "" {
 		return h.sendBehindToken(c, m, asked)

@@ -87,7 +87,15 @@ func publish(t *testing.T, id, state string) blob.Pointer {
 		"g1/a1/v360/0.m4s":        "0123456789",
 		"g1/a1/poster.jpg":        "poster",
 		"g1/a1/storyboard.vtt":    "WEBVTT\n",
-		"g1/source":               "the original",
+		"g1/a1/storyboard.jpg":    "storyboard",
+		"g1/a1/preview.mp4":       "preview",
+
+		"g1/a1/v360/iframes.m3u8":              "#EXTM3U\n#EXT-X-I-FRAMES-ONLY\n",
+		"captions/abcdefghij.vtt":              "WEBVTT\n",
+		"captions/abcdefghij/d2000/index.m3u8": "#EXTM3U\n0.vtt\n",
+		"captions/abcdefghij/d2000/0.vtt":      "WEBVTT\n",
+		"posters/abcdefghij/poster.jpg":        "uploaded poster",
+		"g1/source":                            "the original",
 	} {
 		require.NoError(t, store.PutBytes(t.Context(), prefix+name, []byte(body), "application/octet-stream"))
 	}
