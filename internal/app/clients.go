@@ -19,12 +19,17 @@ func (c *Config) needs() needs {
 	return needs{
 		// The player only asks the catalog about media that nothing is published of
 		// yet: a process of players may do without.
-		catalog: c.Has(RoleIngest) || c.Has(RoleAPI) || c.Has(RoleTranscode) || c.Has(RoleSink) || c.Has(RolePlayer) && c.Catalog != "",
+		catalog: c.needsCatalog() || c.Has(RolePlayer) && c.Catalog != "",
 		s3:      c.Has(RoleIngest) || c.Has(RoleAPI) || c.Has(RoleTranscode) || c.Has(RolePlayer),
 		// The API replays what was refused, where it is told of the log.
 		kafka:      c.Has(RoleCollect) || c.Has(RoleSink) || c.Has(RoleAPI) && len(c.KafkaBrokers) > 0,
 		clickhouse: c.Has(RoleAPI) || c.Has(RoleSink),
 	}
+}
+
+// needsCatalog tells whether a role of this process cannot work without the catalog.
+func (c *Config) needsCatalog() bool {
+	return c.Has(RoleIngest) || c.Has(RoleAPI) || c.Has(RoleTranscode) || c.Has(RoleSink)
 }
 
 // clients are the open stores; those the process does not need are nil.
@@ -124,6 +129,8 @@ func (a *App) catalogStore() store {
 			}
 			return jobs.Migrate(ctx, c.catalog, a.log)
 		},
+		// Players ask it only about media that nothing is published of yet.
+		dispensable: !a.cfg.needsCatalog(),
 	}
 }
 
