@@ -43,6 +43,7 @@ type embedConfig struct {
 	Chapters   []chapter        `json:"chapters"`
 	PreviewURL string           `json:"preview_url"`
 	ShareURL   string           `json:"share_url"`
+	LeadsURL   string           `json:"leads_url,omitempty"`
 	Player     json.RawMessage  `json:"player,omitempty"`
 	Viewer     *playback.Viewer `json:"viewer,omitempty"`
 	ExpiresAt  *time.Time       `json:"expires_at,omitempty"`
@@ -235,6 +236,9 @@ func (h *Handler) startView(base string, m media, may admission, viewer *playbac
 	now := h.now()
 	config.ViewID = view.String()
 	config.BeaconURL = base + "/beacons/v1"
+	if len(m.player) > 0 {
+		config.LeadsURL = base + "/leads/v1"
+	}
 	identity := ""
 	if viewer != nil {
 		identity, config.Viewer = viewer.ID, viewer

@@ -39,8 +39,8 @@ type PlayerAction struct {
 
 type actionsOutput struct {
 	Body struct {
-		Items     []PlayerAction   `json:"items" nullable:"false"`
-		UpdatedAt *time.Time `json:"updated_at" doc:"Null before the first change."`
+		Items     []PlayerAction `json:"items" nullable:"false"`
+		UpdatedAt *time.Time     `json:"updated_at" doc:"Null before the first change."`
 	}
 }
 

@@ -36,7 +36,7 @@ func start(t *testing.T) *desk {
 	require.NoError(t, err)
 	s, err := marketing.New(marketing.Config{ViewTokenKey: viewKey}, w.DB, w.Blobs, shared, w.Log)
 	require.NoError(t, err)
-	return &desk{World: w, srv: w.Serve(t, func(_ *echo.Echo, api huma.API) { s.Register(api) })}
+	return &desk{World: w, srv: w.Serve(t, func(e *echo.Echo, api huma.API) { s.Register(api); s.RegisterPublic(e) })}
 }
 
 func (d *desk) media(t *testing.T) string {

@@ -82,6 +82,7 @@ func (s *Service) Register(api huma.API) {
 		Summary: "What a media's player asks of its viewers"}, s.getActions)
 	httpx.Register(api, huma.Operation{OperationID: "put-actions", Method: http.MethodPut, Path: one + "/actions", Tags: tags,
 		Summary: "Replace what a media's player asks of its viewers"}, s.putActions)
+	s.registerLeads(api)
 }
 
 // isID keeps hostile texts away from the catalog.

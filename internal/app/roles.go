@@ -162,6 +162,7 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 		return err
 	}
 	market.Register(api)
+	market.RegisterPublic(p.echo)
 	stats := query.New(c.warehouse, c.catalog)
 	query.Register(api, stats, a.log)
 	query.AddWorkers(client, stats)
