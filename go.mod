@@ -55,7 +55,11 @@ require (
 	modernc.org/sqlite v1.61.1
 )
 
-require github.com/bep/imagemeta v1.0.1
+require (
+	code.dny.dev/ssrf v0.3.0
+	github.com/bep/imagemeta v1.0.1
+	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
+)
 
 require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect

@@ -74,6 +74,8 @@ type Config struct {
 	CollectSpoolBytes  int64  // cap of what waits on disk while the event log is away
 	CountryTable       string // MMDB of countries; empty: looked for
 
+	OutboundAllow []*net.IPNet // networks of the operator's that webhooks may call; default none
+
 	InsecureEngines bool // start the embedded ClickHouse even where the kernel has no Landlock
 	InsecureMedia   bool // decode media even where a layer of its sandbox is missing, see doctor
 
@@ -134,6 +136,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Listen, "listen", c.Listen, "address of the HTTP server, host:port")
 	fs.StringVar(&c.PublicURL, "public-url", c.PublicURL, "where browsers reach it (default http://<listen>)")
 	fs.Var((*networks)(&c.Proxies), "trusted-proxies", "networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8 (default: none)")
+	fs.Var((*networks)(&c.OutboundAllow), "outbound-allow", "networks of yours that webhooks may call, such as 10.1.0.0/16 (default: none, only the public Internet)")
 	fs.StringSliceVar(&c.Roles, "roles", c.Roles, "roles of this process")
 	fs.StringVar(&c.Secret, "secret", c.Secret, "signs tokens, 32 bytes or more, the same on every process (default: made once, kept in the data folder)")
 	fs.StringVar(&c.AdminEmail, "admin-email", c.AdminEmail, "address of the admin made at the first start")

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 )
 
@@ -30,6 +31,17 @@ func (n *networks) Set(text string) error {
 	}
 	*n = list
 	return nil
+}
+
+// prefixes are the same networks as net/netip has them.
+func prefixes(list []*net.IPNet) []netip.Prefix {
+	var out []netip.Prefix
+	for _, n := range list {
+		if p, err := netip.ParsePrefix(n.String()); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Type implements pflag.Value.

@@ -19,6 +19,7 @@ import (
 	"github.com/vitascope/vitascope/ingest/sharing"
 	"github.com/vitascope/vitascope/internal/auth/authapi"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/webhooks"
 )
 
 var update = flag.Bool("update", false, "write the OpenAPI document that the dashboard's types are made from")
@@ -42,6 +43,11 @@ func document(t *testing.T) (huma.API, *echo.Echo) {
 	market, err := marketing.New(marketing.Config{ViewTokenKey: make([]byte, 32)}, nil, nil, shared, log)
 	require.NoError(t, err)
 	market.Register(api)
+	wc := webhooks.DefaultConfig()
+	wc.SealingKey = make([]byte, 32)
+	hooks, err := webhooks.New(wc, nil, nil, log)
+	require.NoError(t, err)
+	hooks.Register(api)
 	query.Register(api, query.New(nil, nil), log)
 	replay.Register(api, nil)
 	return api, e

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -26,6 +27,7 @@ import (
 	"github.com/vitascope/vitascope/internal/eventlog"
 	"github.com/vitascope/vitascope/internal/httpx"
 	"github.com/vitascope/vitascope/internal/jobs"
+	"github.com/vitascope/vitascope/internal/webhooks"
 	"github.com/vitascope/vitascope/player"
 	"github.com/vitascope/vitascope/transcode"
 )
@@ -102,6 +104,7 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 	}
 	if a.cfg.Has(RoleAPI) {
 		jc.Queues[jobs.QueueDefault] = 4
+		jc.Queues[jobs.QueueWebhooks] = 32
 	}
 	client, err := jobs.New(c.catalog, jc, a.log)
 	if err != nil {
@@ -163,6 +166,9 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	}
 	market.Register(api)
 	market.RegisterPublic(p.echo)
+	if err := a.addWebhooks(p, c, api, client); err != nil {
+		return err
+	}
 	stats := query.New(c.warehouse, c.catalog)
 	query.Register(api, stats, a.log)
 	query.AddWorkers(client, stats)
@@ -175,6 +181,20 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	p.echo.GET("/", page)
 	p.echo.HEAD("/", page)
 	p.echo.GET(dashboard.AssetsPrefix+"*", page)
+	return nil
+}
+
+// addWebhooks builds what tells others of events.
+func (a *App) addWebhooks(p *process, c *clients, api huma.API, client *jobs.Client) error {
+	wc := webhooks.DefaultConfig()
+	wc.SealingKey, wc.Allow = a.keys.Sealing, prefixes(a.cfg.OutboundAllow)
+	hooks, err := webhooks.New(wc, c.catalog, client, a.log)
+	if err != nil {
+		return err
+	}
+	hooks.Register(api)
+	webhooks.AddWorkers(client, hooks)
+	p.loops = append(p.loops, loop{name: "webhooks", run: hooks.Run})
 	return nil
 }
 

@@ -251,7 +251,7 @@ func (db *DB) RenameMedia(ctx context.Context, account, id, name string) error {
 }
 
 // DeleteMedia hides the account's media at once, or returns ErrNotFound. Its row
-// stays, marked, until its objects are removed.
+// stays, marked, until its objects are removed. Webhooks are told of it.
 func (db *DB) DeleteMedia(ctx context.Context, idb bun.IDB, account, id string) error {
 	now := time.Now().UTC()
 	res, err := idb.NewUpdate().Model((*Media)(nil)).
@@ -260,7 +260,7 @@ func (db *DB) DeleteMedia(ctx context.Context, idb bun.IDB, account, id string) 
 	if err := affectedOne(res, err)("delete media " + id); err != nil {
 		return asNotFound(err)
 	}
-	return nil
+	return db.Tell(ctx, idb, OutboxEvent{AccountID: account, Type: EventMediaDeleted, Subject: id})
 }
 
 // CountMedia returns how many media the account has.

@@ -48,6 +48,12 @@ func (db *DB) Tell(ctx context.Context, idb bun.IDB, e OutboxEvent) error {
 	return nil
 }
 
+// NewTestEvent returns an event for one endpoint that never was in the outbox.
+func NewTestEvent(account, endpoint string) OutboxEvent {
+	return OutboxEvent{ID: newMessageID(), AccountID: account, Type: EventPing, Subject: endpoint,
+		Data: `{"webhook_id":"` + endpoint + `","text":"Vitascope can reach this endpoint."}`, CreatedMS: time.Now().UnixMilli()}
+}
+
 // tellState puts the state a media has come to into the outbox.
 func tellState(ctx context.Context, idb bun.IDB, id string, to MediaState) error {
 	kind := map[MediaState]string{StatePlayable: EventMediaPlayable, StateReady: EventMediaReady, StateFailed: EventMediaFailed}[to]

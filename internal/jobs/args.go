@@ -5,12 +5,13 @@ import "github.com/riverqueue/river"
 // The queues. Probing has its own so that a new upload is looked at at once,
 // however long the encoding queue is. So have the first seconds of what cannot be
 // played as it is, and sound and images, which are small: what is shown first waits for
-// them, and must not wait for the chunks of other media.
+// them, and must not wait for the chunks of other media. Webhooks wait for receivers.
 const (
 	QueueProbe     = "probe"
 	QueueFirst     = "first"
 	QueueSound     = "sound"
 	QueueTranscode = "transcode"
+	QueueWebhooks  = "webhooks"
 	QueueDefault   = river.QueueDefault
 )
 
@@ -105,4 +106,18 @@ func (PosterArgs) Kind() string { return "poster" }
 // InsertOpts sends the job to the encoders, before their other work.
 func (PosterArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: QueueTranscode, MaxAttempts: 4, Priority: 1}
+}
+
+// WebhookArgs asks for a delivery to be tried until its receiver has it. Package
+// webhooks says when it gives up: the job itself is put off, never out of attempts.
+type WebhookArgs struct {
+	DeliveryID string `json:"delivery_id" river:"unique"`
+}
+
+// Kind names the job.
+func (WebhookArgs) Kind() string { return "webhook" }
+
+// InsertOpts sends the job to its queue.
+func (WebhookArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueWebhooks, MaxAttempts: 100}
 }

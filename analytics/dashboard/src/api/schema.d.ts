@@ -800,6 +800,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-deliveries/{delivery}/retries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message again, with the same id */
+        post: operations["retry-webhook-delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the account is told of events */
+        get: operations["list-webhooks"];
+        put?: never;
+        /** Add an endpoint; its secret is shown this once */
+        post: operations["create-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove an endpoint and its log */
+        delete: operations["delete-webhook"];
+        options?: never;
+        head?: never;
+        /** Change an endpoint, or switch it off and on */
+        patch: operations["change-webhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sent to an endpoint in the last 30 days, newest first */
+        get: operations["list-webhook-deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the secret that follows; messages are signed with both for a day */
+        post: operations["rotate-webhook-secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message of type webhook.test */
+        post: operations["test-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -976,6 +1080,14 @@ export interface components {
         CaptionsListBody: {
             items: components["schemas"]["Captions"][];
         };
+        ChangeInputBody: {
+            /** @description Switching it on forgets its failures. */
+            enabled?: boolean;
+            name?: string;
+            /** @description None: all. */
+            types?: string[];
+            url?: string;
+        };
         Chapter: {
             /**
              * Format: double
@@ -1041,6 +1153,13 @@ export interface components {
             /** Format: int64 */
             received: number;
         };
+        CreateInputBody: {
+            name?: string;
+            /** @description None: all. */
+            types?: string[];
+            /** @example https://example.com/hooks/video */
+            url: string;
+        };
         CreateKeyInputBody: {
             /**
              * @description Of EdDSA keys the server keeps no secret.
@@ -1088,6 +1207,40 @@ export interface components {
             definitions: {
                 [key: string]: string;
             };
+        };
+        DeliveriesOutputBody: {
+            items: components["schemas"]["Delivery"][];
+            next_cursor: string;
+        };
+        Delivery: {
+            /** Format: int64 */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            /** @description The webhook-id of every try. */
+            message_id: string;
+            /**
+             * Format: date-time
+             * @description When it is tried again, about.
+             */
+            next_at: string | null;
+            /** @description The body, as it is sent. */
+            payload: string;
+            /** @description Why the last try failed. */
+            problem: string;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "failed";
+            /**
+             * Format: int64
+             * @description HTTP status of the last try; 0 when no answer came.
+             */
+            status: number;
+            /** Format: int64 */
+            took_ms: number;
+            type: string;
         };
         Engagement: {
             /**
@@ -1467,6 +1620,33 @@ export interface components {
             name: string;
             /** @description base64url of the Ed25519 seed, or of the HS256 secret. It is shown this once and not stored. */
             secret: string;
+        };
+        NewWebhook: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Why it was switched off; empty when somebody did. */
+            disabled_reason: string;
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Tries in a row that failed.
+             */
+            failures: number;
+            id: string;
+            name: string;
+            /**
+             * Format: date-time
+             * @description After several failures it is left alone for a while.
+             */
+            rests_until: string | null;
+            /**
+             * @description Checks signatures. It is not shown again.
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret: string;
+            /** @description The events it is told of; none: all. */
+            types: string[];
+            url: string;
         };
         Overview: {
             /**
@@ -2245,6 +2425,33 @@ export interface components {
             items: components["schemas"]["View"][] | null;
             /** @description For the next page; empty on the last. */
             next_cursor: string;
+        };
+        Webhook: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Why it was switched off; empty when somebody did. */
+            disabled_reason: string;
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Tries in a row that failed.
+             */
+            failures: number;
+            id: string;
+            name: string;
+            /**
+             * Format: date-time
+             * @description After several failures it is left alone for a while.
+             */
+            rests_until: string | null;
+            /** @description The events it is told of; none: all. */
+            types: string[];
+            url: string;
+        };
+        WebhooksOutputBody: {
+            items: components["schemas"]["Webhook"][];
+            /** @description The events there are. */
+            types: string[];
         };
     };
     responses: never;
@@ -4494,6 +4701,262 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Viewer"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "retry-webhook-delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The delivery's id. */
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhooksOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-webhook-deliveries": {
+        parameters: {
+            query?: {
+                state?: "pending" | "delivered" | "failed";
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveriesOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rotate-webhook-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhook"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "test-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
