@@ -61,6 +61,26 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     await page.context().close();
   });
 
+  await t.test("a frame or a picture of one's own becomes the poster", async () => {
+    await dashboard.reload();
+    await dashboard.getByText("Poster", { exact: true }).click();
+    const poster = dashboard.getByTestId("poster");
+    const address = () => poster.getByRole("img").getAttribute("src");
+    const first = await address();
+    await poster.getByRole("button", { name: /^Use the frame at/ }).click();
+    await until("the frame as the poster", async () => (await address()) !== first);
+    const second = await address();
+    await poster.getByRole("button", { name: "Upload picture" }).click();
+    await poster.getByText("Choose a JPEG, PNG, GIF or WebP picture.").waitFor();
+    await poster.getByLabel("Or a picture of your own").setInputFiles({ name: "own.png", mimeType: "image/png", buffer: await dashboard.screenshot() });
+    await poster.getByRole("button", { name: "Upload picture" }).click();
+    await until("the picture as the poster", async () => (await address()) !== second);
+    await poster.getByText("This is the poster now.").waitFor();
+    await shot("poster");
+    assert.equal((await fetch(await address())).headers.get("content-type"), "image/jpeg");
+    await dashboard.getByText("Poster", { exact: true }).click();
+  });
+
   await t.test("people of the account watch it in the dashboard all the same", async () => {
     await dashboard.reload();
     await dashboard.getByRole("button", { name: /^Play/ }).click();
