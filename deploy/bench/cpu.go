@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // clockTicks is USER_HZ, in which /proc counts; 100 on every Linux that Go runs on.
@@ -85,4 +88,32 @@ func familySeconds(pid int) (float64, error) {
 		}
 	}
 	return total, nil
+}
+
+// pinThreads moves this process's threads, and those they will start, to one
+// processor. free lets them go anywhere again.
+func pinThreads(processor int) (free func(), err error) {
+	var before, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return nil, err
+	}
+	one.Set(processor)
+	return func() { _ = setThreads(&before) }, setThreads(&one)
+}
+
+func setThreads(to *unix.CPUSet) error {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range threads {
+		id, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(id, to); err != nil && !errors.Is(err, unix.ESRCH) { // it has ended
+			return err
+		}
+	}
+	return nil
 }

@@ -42,7 +42,7 @@ type bench struct {
 	long    bool   // the 10 minute clip too
 	short   bool   // fewer rounds, shorter clips
 	results *os.File
-	// measures are those of the group transcode that are wanted; none for all.
+	// measures are those of the groups transcode and origin that are wanted; none for all.
 	measures []string
 }
 
@@ -51,7 +51,7 @@ func main() {
 	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap, origin, transcode (default: all)")
 	long := flag.Bool("long", false, "measure the 10 minute clip and 100 M intervals too (about 30 minutes on 2 cores)")
 	short := flag.Bool("short", false, "fewer rounds and shorter clips of the group transcode: for a look, not for figures")
-	measures := flag.String("measures", "", "measures of the group transcode, separated by commas (default: all)")
+	measures := flag.String("measures", "", "measures of the group transcode, or cold of the group origin, separated by commas (default: all)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

@@ -47,6 +47,9 @@ func (b *bench) origin() error {
 		return err
 	}
 	defer o.close()
+	if slices.Contains(b.measures, "cold") {
+		return b.originCold(o)
+	}
 	if err := b.originHot(o, "origin_segments", "1 MB segments, bytes per server CPU-second", o.segmentPaths(), 1.0); err != nil {
 		return err
 	}
