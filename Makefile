@@ -128,6 +128,7 @@ bench-player: web ## Click to first frame and ten embeds beside npm's players, i
 bench-origin: build ## Hot and cold segments and playlists beside nginx
 	go run ./deploy/bench -only origin
 
+# One measure alone: BENCH_FLAGS="-measures ladder_cpu"; -clips DIR keeps the clips.
 .PHONY: bench-transcode
 bench-transcode: build ## Measure instant and first rungs, ladders and workers beside ffmpeg
 	deploy/cluster/install.sh

@@ -5,57 +5,70 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // film makes, once, an H.264/AAC MP4 of 1080p30 with keyframes each 2 s, about as
 // hard to encode as real pictures: a zoom through a fractal with film grain. Long
 // ones repeat 20 s of it, which no encoder with GOPs of 2 s can make use of.
 func (b *bench) film(seconds, kbps int) (string, error) {
-	path := filepath.Join(b.dir, fmt.Sprintf("film-%d-%d.mp4", seconds, kbps))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	unit := filepath.Join(b.dir, fmt.Sprintf("unit-%d.mp4", kbps))
-	if _, err := os.Stat(unit); err != nil {
-		rate := strconv.Itoa(kbps) + "k"
-		if err := b.unit(unit, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p",
-			"-b:v", rate, "-maxrate", rate, "-bufsize", rate, "-g", "60", "-keyint_min", "60", "-sc_threshold", "0"); err != nil {
-			return "", err
-		}
-	}
-	return path, b.repeat(unit, path, seconds)
+	rate := strconv.Itoa(kbps) + "k"
+	return b.clipOf(fmt.Sprintf("film-%d", kbps), "avc1", seconds, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p",
+		"-b:v", rate, "-maxrate", rate, "-bufsize", rate, "-g", "60", "-keyint_min", "60", "-sc_threshold", "0")
 }
 
 // hevc makes, once, the same as HEVC, which browsers need not play.
 func (b *bench) hevc(seconds int) (string, error) {
-	path := filepath.Join(b.dir, fmt.Sprintf("hevc-%d.mp4", seconds))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	unit := filepath.Join(b.dir, "unit-hevc.mp4")
-	if err := b.unit(unit, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=60:min-keyint=60", "-b:v", "6M", "-pix_fmt", "yuv420p", "-tag:v", "hvc1"); err != nil {
-		return "", err
-	}
-	return path, b.repeat(unit, path, seconds)
+	return b.clipOf("hevc", "hvc1", seconds, "-c:v", "libx265", "-preset", "ultrafast",
+		"-x265-params", "log-level=error:keyint=60:min-keyint=60", "-b:v", "6M", "-pix_fmt", "yuv420p")
 }
 
+// unitSeconds is what is encoded of a clip; the rest repeats it.
 const unitSeconds = 20
 
-func (b *bench) unit(path string, codec ...string) error {
-	args := []string{"-loglevel", "error", "-y", "-f", "lavfi", "-i", "mandelbrot=size=960x540:rate=30:end_pts=600:inner=mincol,scale=1920:1080:flags=bicubic,noise=alls=5:allf=t",
-		"-f", "lavfi", "-i", "sine=frequency=440:beep_factor=4:sample_rate=48000", "-t", strconv.Itoa(unitSeconds)}
-	args = append(args, codec...)
-	return b.run("ffmpeg", append(args, "-c:a", "aac", "-b:a", "128k", path)...)
-}
-
-func (b *bench) repeat(unit, path string, seconds int) error {
-	return b.run("ffmpeg", "-loglevel", "error", "-y", "-stream_loop", strconv.Itoa(seconds/unitSeconds-1), "-i", unit,
-		"-c", "copy", "-tag:v", tagOf(path), "-movflags", "+faststart", path)
-}
-
-func tagOf(path string) string {
-	if filepath.Base(path)[:4] == "hevc" {
-		return "hvc1"
+// clipOf makes a clip of a codec as long as wanted, unless it is there already.
+func (b *bench) clipOf(name, tag string, seconds int, codec ...string) (string, error) {
+	path, unit := filepath.Join(b.clips, fmt.Sprintf("%s-%d.mp4", name, seconds)), filepath.Join(b.clips, name+".mp4")
+	if exists(path) {
+		return path, nil
 	}
-	return "avc1"
+	if !exists(unit) {
+		master, err := b.master()
+		if err != nil {
+			return "", err
+		}
+		args := append([]string{"-i", master}, codec...)
+		if err := b.makeClip(unit, append(args, "-c:a", "copy", "-tag:v", tag)...); err != nil {
+			return "", err
+		}
+	}
+	return path, b.makeClip(path, "-stream_loop", strconv.Itoa(seconds/unitSeconds-1), "-i", unit, "-c", "copy", "-tag:v", tag, "-movflags", "+faststart")
+}
+
+// master makes, once, the pictures and the sound that all clips are encoded from,
+// hardly compressed: to compute them costs more than to encode them.
+func (b *bench) master() (string, error) {
+	path := filepath.Join(b.clips, "master.mp4")
+	if exists(path) {
+		return path, nil
+	}
+	return path, b.makeClip(path,
+		"-f", "lavfi", "-i", "mandelbrot=size=960x540:rate=30:end_pts=600:inner=mincol,scale=1920:1080:flags=bicubic,noise=alls=5:allf=t",
+		"-f", "lavfi", "-i", "sine=frequency=440:beep_factor=4:sample_rate=48000", "-t", strconv.Itoa(unitSeconds),
+		"-c:v", "libx264", "-preset", "ultrafast", "-qp", "12", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "128k")
+}
+
+// makeClip has ffmpeg make a file, which is there as a whole or not at all.
+func (b *bench) makeClip(path string, args ...string) error {
+	part := strings.TrimSuffix(path, ".mp4") + ".part.mp4"
+	args = append([]string{"-nostdin", "-loglevel", "error", "-y"}, args...)
+	if err := b.run("ffmpeg", append(args, part)...); err != nil {
+		return err
+	}
+	return os.Rename(part, path)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

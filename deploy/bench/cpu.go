@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -116,4 +117,41 @@ func setThreads(to *unix.CPUSet) error {
 		}
 	}
 	return nil
+}
+
+// processors is how much of the machine's processors was used since it started, in
+// seconds, and how much of it by this program and what it started.
+type processors struct{ all, own float64 }
+
+// used reads both.
+func used() (processors, error) {
+	raw, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return processors{}, err
+	}
+	line, _, _ := strings.Cut(string(raw), "\n")
+	var p processors
+	for i, field := range strings.Fields(line)[1:9] { // user nice system idle iowait irq softirq steal
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return processors{}, err
+		}
+		if i != 3 && i != 4 {
+			p.all += float64(n) / clockTicks
+		}
+	}
+	p.own, err = familySeconds(os.Getpid())
+	return p, err
+}
+
+// elsewhere is the share of the machine that other programs took since then, which
+// wall times are to be read with.
+func elsewhere(before processors, since time.Time) (string, error) {
+	now, err := used()
+	if err != nil {
+		return "", err
+	}
+	whole := time.Since(since).Seconds() * float64(runtime.NumCPU())
+	share := max(0, now.all-before.all-(now.own-before.own)) / whole
+	return fmt.Sprintf("%.0f%% of the processors went to other programs", 100*share), nil
 }

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/vitascope/vitascope/deploy/engines"
 )
@@ -41,9 +43,14 @@ type bench struct {
 	dir     string // scratch, removed at the end
 	long    bool   // the 10 minute clip too
 	short   bool   // fewer rounds, shorter clips
+	clips   string // where the clips of the group transcode are; dir or one that stays
 	results *os.File
 	// measures are those of the groups transcode and origin that are wanted; none for all.
 	measures []string
+	servers  []*server // all that were started
+	// since is when the measure of that group began, and began what had been used then.
+	since time.Time
+	began processors
 }
 
 func main() {
@@ -52,16 +59,17 @@ func main() {
 	long := flag.Bool("long", false, "measure the 10 minute clip and 100 M intervals too (about 30 minutes on 2 cores)")
 	short := flag.Bool("short", false, "fewer rounds and shorter clips of the group transcode: for a look, not for figures")
 	measures := flag.String("measures", "", "measures of the group transcode, or cold of the group origin, separated by commas (default: all)")
+	clips := flag.String("clips", "", "folder in which the clips of the group transcode are kept for later runs (default: they are made anew)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *only, *measures, *long, *short); err != nil {
+	if err := run(ctx, *only, *measures, *clips, *long, *short); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only, measures string, long, short bool) (err error) {
+func run(ctx context.Context, only, measures, clips string, long, short bool) (err error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return err
@@ -71,12 +79,17 @@ func run(ctx context.Context, only, measures string, long, short bool) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if clips != "" {
+		if err := os.MkdirAll(clips, 0o755); err != nil {
+			return err
+		}
+	}
 	results, err := os.OpenFile(filepath.Join(root, "bench.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer results.Close()
-	b := &bench{ctx: ctx, root: root, dir: dir, long: long, short: short, results: results}
+	b := &bench{ctx: ctx, root: root, dir: dir, long: long, short: short, results: results, clips: cmp.Or(clips, dir)}
 	if measures != "" {
 		b.measures = strings.Split(measures, ",")
 	}
@@ -88,7 +101,9 @@ func run(ctx context.Context, only, measures string, long, short bool) (err erro
 		if only != "" && !slices.Contains(strings.Split(only, ","), g.name) {
 			continue
 		}
-		if err := g.run(); err != nil {
+		err := g.run()
+		b.stopServers()
+		if err != nil {
 			return fmt.Errorf("%s: %w", g.name, err)
 		}
 	}
@@ -107,6 +122,13 @@ func (b *bench) report(m Measure, atLeast bool) error {
 			ok = m.Ratio >= m.Goal
 		}
 		m.OK = &ok
+	}
+	if !b.since.IsZero() {
+		others, err := elsewhere(b.began, b.since)
+		if err != nil {
+			return err
+		}
+		m.Note += "; " + others
 	}
 	for _, f := range []*float64{&m.Ours, &m.Peer, &m.Ratio} {
 		*f = round(*f)

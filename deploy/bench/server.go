@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,9 +21,11 @@ import (
 
 // server is a running vitascope.
 type server struct {
-	cmd   *exec.Cmd
-	url   string
-	token string
+	cmd     *exec.Cmd
+	data    string
+	url     string
+	token   string
+	stopped bool
 }
 
 // startServer runs vitascope with a fresh data folder, under prefix (such as
@@ -48,7 +51,8 @@ func (b *bench) startServer(prefix ...string) (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{cmd: cmd, url: "http://" + addr}
+	s := &server{cmd: cmd, data: data, url: "http://" + addr}
+	b.servers = append(b.servers, s)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Vitascope is at") {
 	}
@@ -61,11 +65,24 @@ func (b *bench) startServer(prefix ...string) (*server, error) {
 	return s, nil
 }
 
+// stop ends the server and removes its data, which in films is much. Once is enough.
 func (s *server) stop() error {
+	if s.stopped {
+		return nil
+	}
+	s.stopped = true
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return s.cmd.Wait()
+	return errors.Join(s.cmd.Wait(), os.RemoveAll(s.data))
+}
+
+// stopServers ends those that a measure which failed left behind.
+func (b *bench) stopServers() {
+	for _, s := range b.servers {
+		_ = s.stop() // what failed before is told
+	}
+	b.servers = nil
 }
 
 // media is what bench reads of the API's media.
