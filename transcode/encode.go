@@ -81,7 +81,7 @@ type encodeWorker struct {
 // Timeout is River's limit for the job, above the child's own.
 func (w *encodeWorker) Timeout(job *river.Job[EncodeArgs]) time.Duration {
 	span := time.Duration(job.Args.Seconds * float64(time.Second))
-	return child.LimitsFor(child.Job{Op: child.OpEncode, Span: span}).Wall + 5*time.Minute
+	return child.LimitsFor(child.Job{Op: child.OpEncode, Span: span, Threads: 1}).Wall + 5*time.Minute
 }
 
 // Work encodes and publishes.

@@ -45,13 +45,13 @@ func (s *Service) instant(ctx context.Context, m catalog.Media, attempt string) 
 	if row == nil || err != nil {
 		return nil, err
 	}
+	if err := s.show(ctx, m.ID, m.Generation); err != nil { // viewers first
+		return nil, err
+	}
 	if index == nil {
 		if index, err = s.readIndex(ctx, row.OutputPrefix+blob.SourceIndex); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.show(ctx, m.ID, m.Generation); err != nil {
-		return nil, err
 	}
 	s.log.InfoContext(ctx, "source is served as it is", "media_id", m.ID, "codecs", row.Codecs,
 		"bandwidth_bps", row.BandwidthBPS, "took_ms", time.Since(started).Milliseconds())

@@ -164,6 +164,29 @@ func frameOf(segments []child.Segment, n int) int64 {
 	return sum / ticks
 }
 
+func TestChunksInARowKeepTheRate(t *testing.T) {
+	t.Parallel()
+	const most = 600_000
+	name := mediatest.Generate(t, "a.mp4", moving("25", 26, "-vf", "noise=alls=40:allf=t:all_seed=1",
+		"-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p")...)
+	job := child.Job{Op: child.OpEncode, Duration: 26 * time.Second, Threads: 1, Encode: &child.EncodeSpec{
+		Rungs:     []child.Rung{{Name: "v180", Width: 320, Height: 180, CRF: 20, MaxBitrateBPS: most}},
+		FrameRate: child.Rational{Num: 25, Den: 1}, GOPFrames: 50, SegmentGOPs: 3, FirstGOPs: 1,
+	}}
+	bytes, ticks := int64(0), int64(0)
+	for from := 1; from < 5; from++ {
+		job.Encode.FromSegment, job.Encode.ToSegment = from, from+1
+		out, err := mediatest.Run(t, job, name)
+		require.NoError(t, err)
+		require.Len(t, out.Segments["v180"], 1)
+		bytes, ticks = bytes+out.Segments["v180"][0].Bytes, ticks+out.Segments["v180"][0].Duration
+	}
+	rate := float64(bytes) * 8 / (float64(ticks) / 25_000)
+	t.Logf("%.0f bits per second of %d", rate, most)
+	require.Greater(t, rate, 0.8*most, "the rate caps these pictures")
+	require.Less(t, rate, 1.05*most)
+}
+
 func TestAChunkPastTheEndIsEmpty(t *testing.T) {
 	t.Parallel()
 	job := encodeJob()

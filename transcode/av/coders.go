@@ -38,10 +38,21 @@ func x264Options(x *rungEncoder) map[string]string {
 		"crf":     strconv.Itoa(x.rung.CRF),
 		"maxrate": strconv.Itoa(x.rung.MaxBitrateBPS),
 		"bufsize": strconv.Itoa(x.rung.MaxBitrateBPS * 3 / 2),
-		"x264-params": fmt.Sprintf("keyint=%d:min-keyint=%d:scenecut=0:open-gop=0:force-cfr=1:"+
-			"colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv", x.spec.GOPFrames, x.spec.GOPFrames),
+		"x264-params": fmt.Sprintf("keyint=%d:min-keyint=%d:scenecut=0:open-gop=0:force-cfr=1:vbv-init=%v:"+
+			"colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv", x.spec.GOPFrames, x.spec.GOPFrames, bufferAtStart(x)),
 		"forced-idr": "1",
 	}
+}
+
+// bufferAtStart is how full the decoder's buffer is when the encoder starts: x264's
+// own default at the start of a media, and what x264 keeps it near where a chunk goes
+// on with pictures that the rate caps. Were it full there, each chunk would spend it
+// once more, and the chunks in a row exceed the rate.
+func bufferAtStart(x *rungEncoder) float64 {
+	if x.first > 0 {
+		return 0.5
+	}
+	return 0.9
 }
 
 // x265Reorder is by how many frames decoding is ahead with the options below;

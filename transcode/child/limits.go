@@ -58,14 +58,14 @@ func LimitsFor(job Job) Limits {
 	if job.Span > 0 {
 		span = job.Span
 	}
-	nice := 0
-	if job.Threads > 0 {
-		nice = background
+	nice, start := 0, 5*time.Minute
+	if job.Threads > 0 { // it stands back: on a busy machine, with next to no processor
+		nice, start = background, 20*time.Minute
 	}
 	return Limits{
 		Nice:        nice,
 		CPU:         120*time.Second + 20*span,
-		Wall:        5*time.Minute + 30*span,
+		Wall:        start + 30*span,
 		Memory:      2 << 30,
 		Resident:    3 << 29,
 		FileBytes:   256 << 20,
