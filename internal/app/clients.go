@@ -124,6 +124,9 @@ func (a *App) catalogStore() store {
 		},
 		ping: func(ctx context.Context, c *clients) error { return c.catalog.PingContext(ctx) },
 		prepare: func(ctx context.Context, c *clients) error {
+			if err := c.catalog.Hold(); err != nil {
+				return err
+			}
 			if err := c.catalog.Migrate(ctx); err != nil {
 				return err
 			}

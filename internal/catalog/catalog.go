@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -46,6 +47,8 @@ var migrations embed.FS
 type DB struct {
 	*bun.DB
 	pool *pgxpool.Pool // nil on SQLite
+	path string        // of the file, empty on Postgres
+	held *os.File      // see Hold
 	log  *slog.Logger
 }
 
@@ -84,7 +87,7 @@ func openSQLite(path string, log *slog.Logger) (*DB, error) {
 		return nil, fmt.Errorf("catalog: open %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1) // River's advice for SQLite: one writer, no SQLITE_BUSY between our own connections
-	return &DB{DB: bun.NewDB(db, sqlitedialect.New()), log: log}, nil
+	return &DB{DB: bun.NewDB(db, sqlitedialect.New()), path: path, log: log}, nil
 }
 
 // Postgres returns the connection pool, or nil when the catalog is on SQLite.
@@ -96,7 +99,36 @@ func (db *DB) Close() error {
 	if db.pool != nil {
 		db.pool.Close()
 	}
+	if db.held != nil {
+		err = errors.Join(err, db.held.Close())
+		db.held = nil
+	}
 	return err
+}
+
+// ErrInUse is returned by Hold when another process holds the catalog.
+var ErrInUse = errors.New("the catalog is in use by another process")
+
+// Hold takes a catalog on SQLite for this process until it is closed, so that no
+// second server works on the same file: jobs and states are written for one. Commands
+// that read or add a row may open it all the same. On Postgres it does nothing.
+func (db *DB) Hold() error {
+	if db.path == "" || db.held != nil {
+		return nil
+	}
+	f, err := os.OpenFile(db.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = ErrInUse
+		}
+		return fmt.Errorf("catalog: %s: %w; several processes need Postgres", db.path, err)
+	}
+	db.held = f
+	return nil
 }
 
 // Migrate brings the schema to this release's version. Several processes may

@@ -309,3 +309,21 @@ func TestProgressNeverGoesBack(t *testing.T) {
 		require.InDelta(t, 0.7, m.Progress, 1e-9)
 	})
 }
+
+func TestASQLiteCatalogHasOneServer(t *testing.T) {
+	t.Parallel()
+	dsn := "sqlite://" + filepath.Join(t.TempDir(), "catalog.db")
+	open := func() *catalog.DB {
+		db, err := catalog.Open(t.Context(), dsn, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		return db
+	}
+	first, second := open(), open()
+	defer second.Close()
+	require.NoError(t, first.Hold())
+	require.NoError(t, first.Hold(), "it is ours")
+	require.ErrorIs(t, second.Hold(), catalog.ErrInUse)
+	require.NoError(t, second.PingContext(t.Context()), "commands beside the server may read")
+	require.NoError(t, first.Close())
+	require.NoError(t, second.Hold())
+}

@@ -71,6 +71,9 @@ func (r *follower) WriteTo(w io.Writer) (int64, error) {
 		if err != nil {
 			return r.off - from, err
 		}
+		if r.off == 0 {
+			n = min(n, firstStepBytes) // a first byte must not wait for others' many
+		}
 		wrote, err := w.Write(r.fill.body[r.off:n])
 		r.off += int64(wrote)
 		if err != nil {
