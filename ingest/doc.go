@@ -21,6 +21,12 @@
 // are stored elsewhere and cuts parts wherever requests ended, so that a kill can
 // lose acknowledged bytes or leave a hole between parts.
 //
+// Parts of an S3 upload cannot be read before its end. Of an MP4 or MOV that is served
+// as it is and has its tables in front of its media, all bytes are therefore kept as
+// such objects too until the end, written while they come, so that it plays before it
+// has arrived: when playback could begin a job is asked to show it. Of these alone
+// every byte is written twice. See package arriving.
+//
 // A Service is safe for concurrent use. Requests for one upload take turns; see
 // Config.SharedLocks for several processes.
 //

@@ -1,14 +1,6 @@
 package ingest
 
-import (
-	"cmp"
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
-
-	"github.com/vitascope/vitascope/internal/blob"
-)
+import "github.com/vitascope/vitascope/internal/blob"
 
 // layout cuts a file of size bytes at fixed offsets into parts of part bytes.
 type layout struct{ size, part int64 }
@@ -51,44 +43,4 @@ func (l layout) whole(parts []blob.Part) []blob.Part {
 		lead = append(lead, p)
 	}
 	return lead
-}
-
-// piece is an object with the bytes [from, to) of a file, in front of the end of
-// their part.
-type piece struct{ from, to int64 }
-
-func (p piece) key(prefix string) string { return fmt.Sprintf("%s%015d-%015d", prefix, p.from, p.to) }
-
-// parsePiece reads the name that key gave; other objects are not pieces.
-func parsePiece(name string, size int64) (piece, bool) {
-	a, b, ok := strings.Cut(name, "-")
-	if !ok {
-		return piece{}, false
-	}
-	from, err1 := strconv.ParseInt(a, 10, 64)
-	to, err2 := strconv.ParseInt(b, 10, 64)
-	if err1 != nil || err2 != nil || from < 0 || to-from != size || size <= 0 {
-		return piece{}, false
-	}
-	return piece{from: from, to: to}, true
-}
-
-// reach returns the pieces that, one after the other, lead from offset as far as
-// possible. Pieces may overlap: bytes of one file at one offset are the same.
-func reach(pieces []piece, offset int64) []piece {
-	slices.SortFunc(pieces, func(a, b piece) int { return cmp.Compare(a.from, b.from) })
-	var chain []piece
-	for i := 0; i < len(pieces); {
-		best := piece{to: offset}
-		for ; i < len(pieces) && pieces[i].from <= offset; i++ {
-			if pieces[i].to > best.to {
-				best = pieces[i]
-			}
-		}
-		if best.to == offset {
-			break
-		}
-		chain, offset = append(chain, best), best.to
-	}
-	return chain
 }

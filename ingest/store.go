@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/tus/tusd/v2/pkg/handler"
 
+	"github.com/vitascope/vitascope/internal/arriving"
 	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
@@ -146,9 +147,9 @@ func (s *store) load(ctx context.Context, u *upload) error {
 		if err != nil {
 			return err
 		}
-		if u.pieces = reach(pieces, u.offset); len(u.pieces) > 0 {
-			u.offset = u.pieces[len(u.pieces)-1].to
-		}
+		u.chain = arriving.Reach(pieces, 0)
+		u.pieces = arriving.Reach(pieces, u.offset)
+		u.offset = arriving.End(u.pieces, u.offset)
 	}
 	u.loaded = true
 	return nil
@@ -189,14 +190,14 @@ func (s *store) readDoc(ctx context.Context, m catalog.Media) (uploadDoc, error)
 	return doc, nil
 }
 
-func (s *store) pieces(ctx context.Context, m catalog.Media) ([]piece, error) {
+func (s *store) pieces(ctx context.Context, m catalog.Media) ([]arriving.Piece, error) {
 	prefix := uploadPrefix(m)
-	var list []piece
+	var list []arriving.Piece
 	for info, err := range s.blobs.List(ctx, prefix) {
 		if err != nil {
 			return nil, err
 		}
-		if p, ok := parsePiece(info.Key[len(prefix):], info.Size); ok {
+		if p, ok := arriving.ParsePiece(info.Key[len(prefix):], info.Size); ok {
 			list = append(list, p)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tus/tusd/v2/pkg/handler"
 
+	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 )
 
@@ -94,5 +95,23 @@ func (s *store) abandon(ctx context.Context, m catalog.Media) error {
 		return err
 	}
 	s.log.InfoContext(ctx, "upload abandoned", "media_id", m.ID, "account_id", m.AccountID)
+	if err := s.withdraw(ctx, m); err != nil {
+		return err
+	}
 	return s.discard(ctx, m)
+}
+
+// withdraw takes from viewers what they were shown of an upload that was given up.
+// Whoever is just showing it looks at the state afterwards, and does the same.
+func (s *store) withdraw(ctx context.Context, m catalog.Media) error {
+	p, err := s.blobs.ReadPointer(ctx, m.ID)
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case p.Generation != m.Generation || !p.Arriving:
+		return nil
+	}
+	return s.blobs.Remove(ctx, blob.PointerKey(m.ID))
 }

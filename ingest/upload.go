@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/tus/tusd/v2/pkg/handler"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vitascope/vitascope/internal/arriving"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 )
@@ -32,10 +34,11 @@ type upload struct {
 	media     catalog.Media
 	doc       uploadDoc
 	layout    layout
-	parts     []blob.Part // whole ones, from the first
-	pieces    []piece     // leading on from there
-	offset    int64       // end of parts and pieces
-	completed bool        // the source object exists
+	parts     []blob.Part      // whole ones, from the first
+	pieces    []arriving.Piece // leading on from there
+	chain     []arriving.Piece // from the first byte on, as far as they reach
+	offset    int64            // end of parts and pieces
+	completed bool             // the source object exists
 	loaded    bool
 }
 
@@ -68,6 +71,7 @@ func (u *upload) WriteChunk(ctx context.Context, offset int64, src io.Reader) (i
 	}
 	w := &chunkWriter{upload: u, src: src, at: offset, reported: u.media.UpdatedAt}
 	w.sending.SetLimit(partsInFlight)
+	w.beginEarly(ctx)
 	err := w.run(ctx)
 	if err := u.stillWanted(ctx); err != nil {
 		return 0, err
@@ -101,6 +105,7 @@ type chunkWriter struct {
 	*upload
 	src      io.Reader
 	at       int64 // next byte of the file
+	early    early
 	sending  errgroup.Group
 	reported time.Time // last progress in the catalog
 }
@@ -133,53 +138,79 @@ func (w *chunkWriter) receivePart(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	part := &partSpool{file: spool, from: from}
 	start := w.at
 	// The spool mirrors the part: what earlier requests left is filled in later, and
 	// only if this request reaches the end.
-	n, err := io.Copy(io.NewOffsetWriter(spool, start-from), &progressReader{w: w, ctx: ctx, r: io.LimitReader(w.src, to-start)})
+	k := w.keep(ctx, part, start)
+	n, err := io.Copy(k, &progressReader{w: w, ctx: ctx, r: io.LimitReader(w.src, to-start)})
+	k.end()
 	if err != nil || n == 0 {
 		return false, errors.Join(err, spool.Close())
 	}
 	w.at = start + n
-	older := w.pieces
+	before := w.pieces
 	if w.at < to {
 		defer spool.Close()
 		if err := w.sending.Wait(); err != nil { // a piece counts only behind whole parts
 			return false, err
 		}
-		return false, w.keepPiece(ctx, spool, from, piece{start, w.at}, older)
+		if k.kept < w.at {
+			err = w.keepPiece(ctx, part, arriving.Piece{From: k.kept, To: w.at}, slices.Concat(before, k.pieces))
+		}
+		if err == nil {
+			w.look(ctx, part, start, w.at, w.at)
+		}
+		return false, err
 	}
 	w.pieces = nil
+	if to < w.media.SizeBytes {
+		w.look(ctx, part, start, to, to)
+	}
+	readable := w.early.mode != earlyNever
+	if readable {
+		w.early.chain = append(slices.Concat(w.early.chain, k.pieces), arriving.Piece{From: k.kept, To: to})
+	}
 	w.sending.Go(func() error {
 		defer spool.Close()
-		if err := w.fill(ctx, spool, from, older); err != nil {
-			return err
-		}
-		err := w.blobs.PutPart(ctx, w.media.SourceKey, w.doc.PartsID, number, io.NewSectionReader(spool, 0, to-from), to-from)
-		if err != nil {
-			return err
-		}
-		w.drop(ctx, older)
-		return nil
+		return w.sendPart(ctx, part, number, before, k, readable)
 	})
 	return true, nil
 }
 
-// keepPiece stores what is left over in front of a boundary, merging it with
-// earlier pieces when they have become many.
-func (w *chunkWriter) keepPiece(ctx context.Context, spool *os.File, from int64, p piece, older []piece) error {
-	if len(older) >= maxPieces {
-		if err := w.fill(ctx, spool, from, older); err != nil {
-			return err
-		}
-		p.from = from
-	}
-	content := io.NewSectionReader(spool, p.from-from, p.to-p.from)
-	if err := w.blobs.Put(ctx, p.key(uploadPrefix(w.media)), content, p.to-p.from, "application/octet-stream"); err != nil {
+// sendPart stores a part that is whole, of which before was there already, and keeps
+// it readable or not. The rest of the last part need not be: the source follows.
+func (w *chunkWriter) sendPart(ctx context.Context, part *partSpool, number int, before []arriving.Piece, k *keeper, readable bool) error {
+	from, to := w.layout.bounds(number)
+	if err := w.fill(ctx, part.file, from, before); err != nil {
 		return err
 	}
-	if p.from == from {
-		w.pieces = []piece{p}
+	err := w.blobs.PutPart(ctx, w.media.SourceKey, w.doc.PartsID, number, io.NewSectionReader(part.file, 0, to-from), to-from)
+	switch {
+	case err != nil:
+		return err
+	case !readable:
+		w.drop(ctx, slices.Concat(before, k.pieces))
+	case k.kept < to && to < w.media.SizeBytes:
+		return w.putPiece(ctx, part, arriving.Piece{From: k.kept, To: to})
+	}
+	return nil
+}
+
+// keepPiece stores what is left over in front of a boundary, merging it with
+// earlier pieces when they have become many.
+func (w *chunkWriter) keepPiece(ctx context.Context, part *partSpool, p arriving.Piece, older []arriving.Piece) error {
+	if len(older) >= maxPieces {
+		if err := w.fill(ctx, part.file, part.from, older); err != nil {
+			return err
+		}
+		p.From = part.from
+	}
+	if err := w.putPiece(ctx, part, p); err != nil {
+		return err
+	}
+	if p.From == part.from {
+		w.pieces = []arriving.Piece{p}
 		w.drop(ctx, older)
 	} else {
 		w.pieces = append(older, p)
@@ -188,28 +219,28 @@ func (w *chunkWriter) keepPiece(ctx context.Context, spool *os.File, from int64,
 }
 
 // fill copies pieces to their place in the spool of the part that begins at from.
-func (w *chunkWriter) fill(ctx context.Context, spool *os.File, from int64, pieces []piece) error {
+func (w *chunkWriter) fill(ctx context.Context, spool *os.File, from int64, pieces []arriving.Piece) error {
 	for _, p := range pieces {
-		r, _, err := w.blobs.Get(ctx, p.key(uploadPrefix(w.media)))
+		r, _, err := w.blobs.Get(ctx, p.Key(uploadPrefix(w.media)))
 		if err != nil {
 			return err
 		}
 		// A piece that overlaps its neighbour holds the same bytes there.
-		n, err := io.Copy(io.NewOffsetWriter(spool, p.from-from), r)
+		n, err := io.Copy(io.NewOffsetWriter(spool, p.From-from), r)
 		if err = errors.Join(err, r.Close()); err != nil {
-			return fmt.Errorf("read back bytes %d-%d of media %s: %w", p.from, p.to, w.media.ID, err)
+			return fmt.Errorf("read back bytes %d-%d of media %s: %w", p.From, p.To, w.media.ID, err)
 		}
-		if n != p.to-p.from {
-			return fmt.Errorf("read back bytes %d-%d of media %s: got %d", p.from, p.to, w.media.ID, n)
+		if n != p.To-p.From {
+			return fmt.Errorf("read back bytes %d-%d of media %s: got %d", p.From, p.To, w.media.ID, n)
 		}
 	}
 	return nil
 }
 
 // drop removes pieces that something else covers. One that stays is ignored later.
-func (w *chunkWriter) drop(ctx context.Context, pieces []piece) {
+func (w *chunkWriter) drop(ctx context.Context, pieces []arriving.Piece) {
 	for _, p := range pieces {
-		if err := w.blobs.Remove(ctx, p.key(uploadPrefix(w.media))); err != nil {
+		if err := w.blobs.Remove(ctx, p.Key(uploadPrefix(w.media))); err != nil {
 			w.log.DebugContext(ctx, "covered piece not removed", "media_id", w.media.ID, "err", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
 	"time"
 
@@ -70,6 +71,8 @@ func (c Config) Validate() error {
 type Store interface {
 	Get(ctx context.Context, key string) (io.ReadCloser, blob.Info, error)
 	GetRange(ctx context.Context, key string, off, n int64) (io.ReadCloser, error)
+	List(ctx context.Context, prefix string) iter.Seq2[blob.Info, error]
+	Stat(ctx context.Context, key string) (blob.Info, error)
 	ReadPointer(ctx context.Context, media string) (blob.Pointer, error)
 	ReadSettings(ctx context.Context, media string) (blob.Settings, error)
 	ReadPlaybackKeys(ctx context.Context, account string) (blob.PlaybackKeys, error)

@@ -10,27 +10,27 @@ import (
 // fresh keeps documents of the store that change, at most PointerAge long. One that
 // is asked for all the time is read again in the background before its time is over,
 // so that nobody waits for the store.
-type fresh[V any] struct {
-	cache *otter.Cache[string, V]
-	load  otter.Loader[string, V]
+type fresh[K comparable, V any] struct {
+	cache *otter.Cache[K, V]
+	load  otter.Loader[K, V]
 }
 
 // newFresh keeps at most most documents, each read by read.
-func newFresh[V any](most int, read func(ctx context.Context, key string) (V, error)) (*fresh[V], error) {
-	c, err := otter.New(&otter.Options[string, V]{
+func newFresh[K comparable, V any](most int, read func(ctx context.Context, key K) (V, error)) (*fresh[K, V], error) {
+	c, err := otter.New(&otter.Options[K, V]{
 		MaximumSize:       most,
-		ExpiryCalculator:  otter.ExpiryWriting[string, V](PointerAge),
-		RefreshCalculator: otter.RefreshWriting[string, V](PointerAge / 2),
+		ExpiryCalculator:  otter.ExpiryWriting[K, V](PointerAge),
+		RefreshCalculator: otter.RefreshWriting[K, V](PointerAge / 2),
 	})
-	load := func(ctx context.Context, key string) (V, error) {
+	load := func(ctx context.Context, key K) (V, error) {
 		ctx, cancel := shared(ctx)
 		defer cancel()
 		return read(ctx, key)
 	}
-	return &fresh[V]{cache: c, load: otter.LoaderFunc[string, V](load)}, err
+	return &fresh[K, V]{cache: c, load: otter.LoaderFunc[K, V](load)}, err
 }
 
-func (f *fresh[V]) get(ctx context.Context, key string) (V, error) {
+func (f *fresh[K, V]) get(ctx context.Context, key K) (V, error) {
 	v, err := f.cache.Get(ctx, key, f.load)
 	return v, unavailable(err)
 }

@@ -135,8 +135,11 @@ type file struct {
 // blob.ErrNotFound.
 func (h *Handler) find(ctx context.Context, p blob.Pointer, asked string) (file, error) {
 	prefix, err := blob.MediaPrefix(p.Account, p.Media), error(nil)
-	if s, ok := sourceFileOf(p.Account, p.Media, asked); ok {
+	if s, ok := sourceFileOf(&p, asked); ok {
 		f := file{name: asked, caching: immutable}
+		if s.isMoving() {
+			f.caching = whileGrowing
+		}
 		if s.segment < 0 {
 			f.text, err = h.objects.sourceText(ctx, prefix+asked, s)
 		} else {

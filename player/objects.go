@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/maypok86/otter/v2"
 
+	"github.com/vitascope/vitascope/internal/arriving"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/playback"
@@ -42,15 +43,16 @@ type objects struct {
 	store    Store
 	media    *cache.Cache
 	texts    *otter.Cache[string, *text]
-	pointers *fresh[blob.Pointer]
-	settings *fresh[blob.Settings]
-	keys     *fresh[blob.PlaybackKeys]
+	pointers *fresh[string, blob.Pointer]
+	settings *fresh[string, blob.Settings]
+	keys     *fresh[string, blob.PlaybackKeys]
 	indexes  *otter.Cache[string, *sourceIndex]
+	arrivals *fresh[arrivalKey, *arriving.Upload]
 }
 
 func newObjects(store Store, cfg Config, log *slog.Logger) (*objects, error) {
 	o := &objects{store: store}
-	var errs [6]error
+	var errs [7]error
 	o.texts, errs[0] = otter.New(&otter.Options[string, *text]{
 		MaximumWeight: uint64(cfg.CacheBytes / textShare),
 		Weigher:       func(key string, t *text) uint32 { return uint32(len(key) + t.weight()) },
@@ -63,6 +65,9 @@ func newObjects(store Store, cfg Config, log *slog.Logger) (*objects, error) {
 		return orNone(store.ReadPlaybackKeys(ctx, account))
 	})
 	o.indexes, errs[2] = newIndexes()
+	o.arrivals, errs[6] = newFresh(1_000, func(ctx context.Context, k arrivalKey) (*arriving.Upload, error) {
+		return arriving.Find(ctx, store, k.account, k.media, k.generation)
+	})
 	kept := cache.Config{MemoryBytes: cfg.CacheBytes - cfg.CacheBytes/textShare, MemoryObjectBytes: cfg.CacheObjectBytes}
 	if cfg.DiskCache {
 		kept.Dir, kept.DiskBytes = cfg.CacheDir, cfg.DiskCacheBytes

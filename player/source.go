@@ -32,16 +32,19 @@ const (
 
 // sourceFile is one file of a source that is served as it is.
 type sourceFile struct {
-	index   string // key of the index
-	source  string // key of the source
-	track   int
-	name    string // index.m3u8, init.mp4 or <n>.m4s
-	segment int    // -1 when it is no segment
+	index    string // key of the index
+	source   string // key of the source
+	at       arrivalKey
+	arriving bool // the source may still be on its way
+	track    int
+	name     string // index.m3u8, init.mp4 or <n>.m4s
+	segment  int    // -1 when it is no segment
 }
 
 // sourceFileOf takes a path under the media's folder apart; false when it is not
 // the path of such a file.
-func sourceFileOf(account, media, asked string) (sourceFile, bool) {
+func sourceFileOf(p *blob.Pointer, asked string) (sourceFile, bool) {
+	account, media := p.Account, p.Media
 	m := ofSource.FindStringSubmatch(asked)
 	if m == nil {
 		return sourceFile{}, false
@@ -52,7 +55,8 @@ func sourceFileOf(account, media, asked string) (sourceFile, bool) {
 	f := sourceFile{
 		index:  blob.MediaPrefix(account, media) + m[1] + blob.SourceIndex,
 		source: blob.SourceKey(account, media, generation),
-		track:  track, name: m[4], segment: -1,
+		at:     arrivalKey{account, media, generation}, arriving: p.Arriving && p.Generation == generation,
+		track: track, name: m[4], segment: -1,
 	}
 	if m[5] != "" {
 		f.segment, _ = strconv.Atoi(m[5])
@@ -75,9 +79,15 @@ func newIndexes() (*otter.Cache[string, *sourceIndex], error) {
 	})
 }
 
+// isMoving tells that a later answer may be another one.
+func (f *sourceFile) isMoving() bool { return f.arriving && f.name != jit.InitName && f.segment < 0 }
+
 // sourceText returns a playlist or init segment of a source that is served as it
 // is, or blob.ErrNotFound when there is no such source or track.
 func (o *objects) sourceText(ctx context.Context, key string, f sourceFile) (*text, error) {
+	if f.isMoving() {
+		return o.growing(ctx, f)
+	}
 	return o.made(ctx, key, func(ctx context.Context) (*text, error) {
 		x, err := o.index(ctx, f)
 		if err != nil {
@@ -108,7 +118,10 @@ func (o *objects) sourceSegment(ctx context.Context, key string, f sourceFile) (
 		if err != nil {
 			return nil, cache.Info{}, fmt.Errorf("make %s of track %d of %s: %w", f.name, f.track, f.source, err)
 		}
-		source := &original{store: o.store, key: f.source, size: x.SourceSize()}
+		source, err := o.sourceOf(ctx, f, segment, x.SourceSize())
+		if err != nil {
+			return nil, cache.Info{}, err
+		}
 		info := cache.Info{Size: segment.Size, ETag: fmt.Sprintf("%s-%d-%s", x.etag, f.track, f.name)}
 		return openSegment(ctx, segment, source, off), info, nil
 	})

@@ -94,7 +94,7 @@ func (h *Handler) firstFiles(ctx context.Context, p *blob.Pointer, prefix string
 // text returns a playlist, stored or made from the source.
 func (h *Handler) text(ctx context.Context, p *blob.Pointer, prefix, name string) ([]byte, error) {
 	read := h.objects.text
-	if f, ok := sourceFileOf(p.Account, p.Media, name); ok {
+	if f, ok := sourceFileOf(p, name); ok {
 		read = func(ctx context.Context, key string) (*text, error) { return h.objects.sourceText(ctx, key, f) }
 	}
 	found, err := read(ctx, prefix+name)

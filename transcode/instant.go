@@ -105,8 +105,12 @@ func (s *Service) recordSource(ctx context.Context, m catalog.Media, index *jit.
 	if index.HasVideo() {
 		row.Kind = catalog.RenditionVideo
 	}
+	publish := s.db.Publish
+	if arrives(&m) {
+		publish = s.db.PublishArriving
+	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
-		err := s.db.Publish(ctx, tx, m.ID, m.Generation, sourcePublication,
+		err := publish(ctx, tx, m.ID, m.Generation, sourcePublication,
 			catalog.Set{Column: "duration_ms", Value: index.Duration().Milliseconds()},
 			catalog.Set{Column: "has_video", Value: index.HasVideo()},
 			catalog.Set{Column: "has_audio", Value: slices.ContainsFunc(tracks, func(t jit.Track) bool { return !t.Video })},

@@ -343,11 +343,13 @@ func (s *Service) show(ctx context.Context, id string, generation int) error {
 		}
 		now, err := s.wanted(ctx, id, generation)
 		switch {
-		case err != nil || now == nil:
+		case err != nil:
 			return err
+		case now == nil:
+			return s.withdrawDeleted(ctx, id)
 		case now.State == catalog.StateFailed:
 			return s.withdraw(ctx, id, generation)
-		case now.Publication != m.Publication:
+		case now.Publication != m.Publication, arrives(now) != arrives(m):
 			continue
 		}
 		if err := s.enter(ctx, *now, state); err != nil || state != catalog.StateReady {
@@ -367,6 +369,12 @@ func (s *Service) enter(ctx context.Context, m catalog.Media, state catalog.Medi
 	var set []catalog.Set
 	if m.PlayableAt.IsZero() {
 		set = append(set, catalog.Set{Column: "playable_at", Value: now})
+	}
+	if arrives(&m) && len(set) == 0 {
+		return nil
+	}
+	if arrives(&m) { // its upload will take it on
+		return ignoreConflict(s.db.SetMedia(ctx, s.db, m.ID, m.Generation, set...))
 	}
 	if state == catalog.StateReady {
 		set = append(set, catalog.Set{Column: "ready_at", Value: now}, catalog.Set{Column: "progress", Value: 1.0})
@@ -408,14 +416,14 @@ func (s *Service) writePublication(ctx context.Context, m catalog.Media, state c
 		return err
 	case err == nil && (current.Generation > m.Generation || current.Generation == m.Generation && current.Publication > m.Publication):
 		return nil // never back to an older publication
-	case err == nil && !anew && current.Generation == m.Generation && current.Publication == m.Publication && current.State == string(state):
+	case err == nil && !anew && current.Generation == m.Generation && current.Publication == m.Publication && current.State == string(state) && current.Arriving == arrives(&m):
 		return nil
 	}
 	pointer := blob.Pointer{
 		Account: m.AccountID, Media: m.ID, Generation: m.Generation, Publication: m.Publication, State: string(state), Name: m.Name, UploadedMS: unixMS(m.UploadedAt),
 		DurationMS: m.DurationMS, Width: m.Width, Height: m.Height, HasVideo: m.HasVideo, HasAudio: m.HasAudio,
 		Multivariant: relative(m.MultivariantKey), Poster: relative(m.PosterKey), Storyboard: relative(m.StoryboardKey),
-		Preview: relative(m.PreviewKey), Chapters: s.chapters(ctx, m),
+		Preview: relative(m.PreviewKey), Chapters: s.chapters(ctx, m), Arriving: arrives(&m),
 	}
 	if pointer.Captions, err = s.sidecars(ctx, m); err != nil {
 		return err

@@ -9,6 +9,12 @@
 // child's probe, against 10 ms for indexing ten minutes; a source that the probe or
 // an encode refuses afterwards is withdrawn from viewers.
 //
+// Such a source whose tables come first is shown while it is still being uploaded:
+// ingest asks for that with a job of its own once playback could begin. It makes the
+// same publication 1 of the bytes that have arrived, and playlists that grow with
+// them; when the upload ends, the probe finds it there. An upload that is given up
+// takes it back.
+//
 // The probe leads to a [Plan], which is kept: parts of the ladder, each cut into
 // chunks on segment boundaries, each chunk a job that any worker takes. A chunk is
 // decoded once, from the keyframe before it, scaled in a cascade, and encoded to all
@@ -125,6 +131,7 @@ func New(cfg Config, db *catalog.DB, store *blob.Store, client *jobs.Client, log
 		db: db, store: store, jobs: client, runner: runner, log: log,
 		insecure: cfg.InsecureMedia, threads: max(1, cfg.Threads), loudness: !cfg.KeepLoudness, codecs: cfg.ExtraCodecs,
 	}
+	jobs.AddWorker(client, &earlyWorker{service: s})
 	jobs.AddWorker(client, &probeWorker{service: s})
 	jobs.AddWorker(client, &encodeWorker{service: s})
 	jobs.AddWorker(client, &presentWorker{service: s})

@@ -18,7 +18,7 @@ import (
 type Media struct {
 	ID                         string      `json:"id" example:"k3v9x0a1bz"`
 	Name                       string      `json:"name" example:"Product launch.mp4"`
-	State                      string      `json:"state" enum:"uploading,probing,playable,ready,failed" doc:"It plays in playable (the ladder still grows) and ready."`
+	State                      string      `json:"state" enum:"uploading,probing,playable,ready,failed" doc:"It plays in playable (the source still arrives, or the ladder grows) and ready."`
 	Failure                    *Failure    `json:"failure,omitempty" doc:"Why it failed; absent unless failed."`
 	Progress                   float64     `json:"progress" minimum:"0" maximum:"1" doc:"Share of the upload, or of the ladder, that is done."`
 	UploadedBytes              int64       `json:"uploaded_bytes"`
@@ -46,7 +46,7 @@ type Media struct {
 	UploadedAt                 *time.Time  `json:"uploaded_at"`
 	PlayableAt                 *time.Time  `json:"playable_at"`
 	ReadyAt                    *time.Time  `json:"ready_at"`
-	PlayableSecondsAfterUpload *float64    `json:"playable_seconds_after_upload" doc:"From the last byte to the first play."`
+	PlayableSecondsAfterUpload *float64    `json:"playable_seconds_after_upload" doc:"From the last byte to the first play; below 0 when it played before."`
 	ReadySecondsAfterUpload    *float64    `json:"ready_seconds_after_upload" doc:"From the last byte to the whole ladder."`
 }
 
@@ -120,7 +120,7 @@ func (s *Service) view(m catalog.Media, rows []catalog.Rendition, settings catal
 	base := s.cfg.PublicURL
 	token := s.previewToken(m.ID, settings)
 	v := Media{
-		ID: m.ID, Name: m.Name, State: string(m.State), Progress: progress(m),
+		ID: m.ID, Name: m.Name, State: string(m.Shown()), Progress: progress(m),
 		UploadedBytes: m.UploadedBytes, SizeBytes: m.SizeBytes,
 		DurationSeconds: float64(m.DurationMS) / 1000, Width: m.Width, Height: m.Height, FrameRate: m.FrameRate,
 		HasVideo: m.HasVideo, HasAudio: m.HasAudio,

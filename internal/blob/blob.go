@@ -21,7 +21,8 @@
 // An index.jit (package jit) says how to serve the generation's source as HLS. The
 // playlists of such a publication name <track>/index.m3u8, init.mp4 and <n>.m4s
 // beside the index; no objects lie there: the player's origin makes them on demand
-// from the index and byte ranges of the source.
+// from the index and byte ranges of the source. Some sources are shown while they
+// arrive: then the ranges are those of <from>-<to>, see package arriving.
 //
 // A rendition's segments may lie in the folders of several attempts: each made a
 // chunk of it, and the media playlist names them all. The media playlists of renditions

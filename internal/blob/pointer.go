@@ -34,6 +34,9 @@ type Pointer struct {
 	Poster       string `json:"poster,omitempty"`
 	Storyboard   string `json:"storyboard,omitempty"`
 	Preview      string `json:"preview,omitempty"` // a few silent seconds, MP4
+	// Arriving: the source, which is what plays, is still being uploaded. See package
+	// arriving.
+	Arriving bool `json:"arriving,omitempty"`
 
 	Captions []Caption `json:"captions,omitempty"`
 	Chapters []Chapter `json:"chapters,omitempty"` // in order

@@ -146,7 +146,10 @@ func TestPublishOnlyMovesForward(t *testing.T) {
 	forEachEngine(t, func(t *testing.T, db *catalog.DB) {
 		m := newMedia(t, db, newAccount(t, db))
 		require.ErrorIs(t, db.Publish(t.Context(), db, m.ID, 1, 2), catalog.ErrConflict, "bytes are still arriving")
+		require.NoError(t, db.PublishArriving(t.Context(), db, m.ID, 1, 1))
+		require.ErrorIs(t, db.PublishArriving(t.Context(), db, m.ID, 1, 1), catalog.ErrConflict)
 		require.NoError(t, db.Transition(t.Context(), db, m.ID, 1, []catalog.MediaState{catalog.StateUploading}, catalog.StateProbing))
+		require.ErrorIs(t, db.PublishArriving(t.Context(), db, m.ID, 1, 2), catalog.ErrConflict, "all bytes are here")
 		require.NoError(t, db.Publish(t.Context(), db, m.ID, 1, 2))
 		require.ErrorIs(t, db.Publish(t.Context(), db, m.ID, 1, 2), catalog.ErrConflict)
 		require.ErrorIs(t, db.Publish(t.Context(), db, m.ID, 1, 1), catalog.ErrConflict)

@@ -15,6 +15,9 @@ import (
 //	uploading -> probing -> playable -> ready
 //	     any of these      -> failed(code, reason, retryable)
 //	     failed, retryable -> probing
+//
+// A source may be shown from the moment that its beginning has arrived: see
+// [Media.Shown].
 type MediaState string
 
 // The states of a media.
@@ -76,6 +79,15 @@ type Media struct {
 	PlayableAt       time.Time  `bun:"playable_at,nullzero"`
 	ReadyAt          time.Time  `bun:"ready_at,nullzero"`
 	DeletedAt        time.Time  `bun:"deleted_at,nullzero"`
+}
+
+// Shown is the state as people are told it: a media that plays is playable, though its
+// source may still be arriving or being looked at.
+func (m *Media) Shown() MediaState {
+	if (m.State == StateUploading || m.State == StateProbing) && m.Publication > 0 && !m.PlayableAt.IsZero() {
+		return StatePlayable
+	}
+	return m.State
 }
 
 // CreateMedia inserts m, which must name its id, account, state and generation.
@@ -190,9 +202,19 @@ func (db *DB) Transition(ctx context.Context, idb bun.IDB, id string, generation
 // returns ErrConflict when that or a newer one is already recorded, or the media is
 // not one to be published any more.
 func (db *DB) Publish(ctx context.Context, idb bun.IDB, id string, generation, publication int, set ...Set) error {
+	return db.publish(ctx, idb, []MediaState{StateProbing, StatePlayable}, id, generation, publication, set)
+}
+
+// PublishArriving is Publish for a media whose source is still arriving, and for no
+// other.
+func (db *DB) PublishArriving(ctx context.Context, idb bun.IDB, id string, generation, publication int, set ...Set) error {
+	return db.publish(ctx, idb, []MediaState{StateUploading}, id, generation, publication, set)
+}
+
+func (db *DB) publish(ctx context.Context, idb bun.IDB, states []MediaState, id string, generation, publication int, set []Set) error {
 	up := idb.NewUpdate().Model((*Media)(nil)).Set("publication = ?", publication).
 		Where("id = ? AND generation = ? AND publication < ? AND deleted_at IS NULL", id, generation, publication).
-		Where("state IN (?)", bun.In([]MediaState{StateProbing, StatePlayable}))
+		Where("state IN (?)", bun.In(states))
 	for _, s := range set {
 		up = up.Set("? = ?", bun.Ident(s.Column), s.Value)
 	}

@@ -18,15 +18,15 @@ func Build(ctx context.Context, src Source) (*Index, error) {
 // Early indexes a source that is still growing and will have total bytes, or -1
 // when that is not known. It returns [*NeedMore] while more must arrive; a file
 // whose sample tables come first is indexed as soon as they are there.
-// Samples beyond src.Size() are in the index: [Segment.End] tells whether one can
-// be served yet.
+// Samples beyond src.Size() are in the index: [Index.Arrived] tells how many
+// segments can be served yet.
 func Early(ctx context.Context, src Source, total int64) (*Index, error) {
 	idx, err := build(ctx, src, total)
 	if short, ok := errors.AsType[errShort](err); ok {
 		if total >= 0 && short.need > total {
 			return nil, refuse(Truncated, "the file ends at %d, its boxes reach %d", total, short.need)
 		}
-		return nil, &NeedMore{Size: short.need}
+		return nil, &NeedMore{Size: short.need, TablesLast: short.media}
 	}
 	return idx, err
 }

@@ -115,6 +115,32 @@ func (x *Index) Variant() Variant {
 	return v
 }
 
+// Arrived is how many segments of a track, from the first one on, lie whole in the
+// first size bytes of the source. It panics if there is no such track.
+func (x *Index) Arrived(trackNumber int, size int64) int {
+	for n, s := range x.tracks[trackNumber].segments {
+		if s.until > size {
+			return n
+		}
+	}
+	return len(x.tracks[trackNumber].segments)
+}
+
+// startSegments is how many segments of each track a viewer should have to start
+// with: the first one is short.
+const startSegments = 2
+
+// Starts tells whether playback can begin when the first size bytes of the source
+// have arrived.
+func (x *Index) Starts(size int64) bool {
+	for n, t := range x.tracks {
+		if x.Arrived(n, size) < min(startSegments, len(t.segments)) {
+			return false
+		}
+	}
+	return true
+}
+
 // time converts ticks, which are within the 12 h limit.
 func (t *track) time(ticks int64) time.Duration {
 	whole, scale := ticks/int64(t.timescale), int64(t.timescale)

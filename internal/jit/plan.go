@@ -156,6 +156,7 @@ func (t *track) makeSegments() error {
 			seg.spans++
 		}
 		reach = s.offset + int64(s.size)
+		seg.until = max(seg.until, reach)
 		seg.count++
 		seg.bytes += int64(s.size)
 		end = max(end, s.pts+int64(s.dur))

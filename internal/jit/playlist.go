@@ -18,16 +18,28 @@ func SegmentName(n int) string { return strconv.Itoa(n) + ".m4s" }
 // Segment durations are differences of boundaries rounded to microseconds, so they
 // add up to the length of the track. All tracks name the same target duration.
 func (x *Index) Playlist(trackNumber int) []byte {
+	return append(x.playlist(trackNumber, "VOD\n", x.Segments(trackNumber)), "#EXT-X-ENDLIST\n"...)
+}
+
+// GrowingPlaylist is Playlist while only the first segments of the track can be
+// served: it has no end, who plays it asks for it again, and playback starts at its
+// beginning. It panics if there is no such track, or there are fewer segments.
+func (x *Index) GrowingPlaylist(trackNumber, segments int) []byte {
+	return x.playlist(trackNumber, "EVENT\n#EXT-X-START:TIME-OFFSET=0\n", segments)
+}
+
+func (x *Index) playlist(trackNumber int, kind string, segments int) []byte {
 	t := x.tracks[trackNumber]
-	b := make([]byte, 0, 200+32*len(t.segments))
+	b := make([]byte, 0, 200+32*segments)
 	b = fmt.Appendf(b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n", x.targetDuration())
-	b = append(b, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n"...)
+	b = append(b, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:"...)
+	b = append(append(b, kind...), "#EXT-X-INDEPENDENT-SEGMENTS\n"...)
 	b = fmt.Appendf(b, "#EXT-X-MAP:URI=%q\n", InitName)
-	for n := range t.segments {
+	for n := range segments {
 		us := t.microseconds(n)
 		b = fmt.Appendf(b, "#EXTINF:%d.%06d,\n%s\n", us/1_000_000, us%1_000_000, SegmentName(n))
 	}
-	return append(b, "#EXT-X-ENDLIST\n"...)
+	return b
 }
 
 // VideoPlaylist is the playlist of the video track. It panics without one.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -128,9 +129,11 @@ func TestGrowingFileIsIndexedWhenItsTablesAreThere(t *testing.T) {
 		}
 		require.ErrorIs(t, err, jit.ErrNeedMore)
 		require.Greater(t, more.Size, src.avail)
+		require.False(t, more.TablesLast)
 		src.avail = more.Size
 	}
 	require.Less(t, src.avail, int64(len(first)/5), "the media data is not needed")
+	requireArrivals(t, build(t, first), src.avail, int64(len(first)))
 
 	src = inMemory(last)
 	src.avail = int64(len(last) / 2)
@@ -138,6 +141,7 @@ func TestGrowingFileIsIndexedWhenItsTablesAreThere(t *testing.T) {
 	more, ok := errors.AsType[*jit.NeedMore](err)
 	require.True(t, ok, "%v", err)
 	require.Greater(t, more.Size, int64(len(last)/2))
+	require.True(t, more.TablesLast)
 	_, err = jit.Build(t.Context(), src)
 	unservable, ok := errors.AsType[*jit.Unservable](err)
 	require.True(t, ok, "%v", err)
@@ -148,6 +152,41 @@ func TestGrowingFileIsIndexedWhenItsTablesAreThere(t *testing.T) {
 	_, err = jit.Build(t.Context(), src)
 	require.NoError(t, err)
 	require.LessOrEqual(t, src.reads.Load(), int64(2), "reads to index a file with its tables at the end")
+}
+
+// requireArrivals holds what an index says of a file that grows against the ranges of
+// its segments.
+func requireArrivals(t *testing.T, x *jit.Index, from, to int64) {
+	t.Helper()
+	require.False(t, x.Starts(from), "not one segment is there")
+	for size := from; ; size += 997 {
+		size = min(size, to)
+		starts := true
+		for track := range x.Tracks() {
+			n := x.Arrived(track, size)
+			for i := range x.Segments(track) {
+				s, err := x.Segment(track, i)
+				require.NoError(t, err)
+				if i < n {
+					require.LessOrEqual(t, s.End(), size)
+				} else if i == n {
+					require.Greater(t, s.End(), size)
+				}
+			}
+			starts = starts && n >= min(2, x.Segments(track))
+			list := string(x.GrowingPlaylist(track, n))
+			require.Equal(t, n, strings.Count(list, "#EXTINF"))
+			require.NotContains(t, list, "ENDLIST")
+			require.Contains(t, list, "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0\n")
+			_, grown, _ := strings.Cut(list, "#EXT-X-MAP")
+			require.Contains(t, string(x.Playlist(track)), grown, "what was offered stays")
+		}
+		require.Equal(t, starts, x.Starts(size))
+		if size == to {
+			require.True(t, starts)
+			return
+		}
+	}
 }
 
 func TestFactsForTheMultivariantPlaylist(t *testing.T) {

@@ -25,7 +25,10 @@ type scanner struct {
 }
 
 // errShort says that bytes beyond avail are needed.
-type errShort struct{ need int64 }
+type errShort struct {
+	need  int64
+	media bool // media data comes before what is looked for
+}
 
 func (e errShort) Error() string { return fmt.Sprintf("needs %d bytes", e.need) }
 
@@ -101,15 +104,19 @@ func (s *scanner) header(ctx context.Context, off, ahead int64) (header, error) 
 
 // moov finds the movie box and returns its body and the offset after it.
 func (s *scanner) moov(ctx context.Context) ([]byte, int64, error) {
-	off, ahead := int64(0), int64(headRead)
+	off, ahead, media := int64(0), int64(headRead), false
 	for range maxBoxes {
 		if s.total >= 0 && off == s.total {
 			return nil, 0, refuse(NotMP4, "there is no moov box")
 		}
 		h, err := s.header(ctx, off, ahead)
+		if short, ok := errors.AsType[errShort](err); ok {
+			return nil, 0, errShort{short.need, media}
+		}
 		if err != nil {
 			return nil, 0, err
 		}
+		media = media || h.kind == "mdat"
 		if off == 0 && !startsFile(h.kind) {
 			return nil, 0, refuse(NotMP4, "the file starts with %q, not with an MP4 box", h.kind)
 		}

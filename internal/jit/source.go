@@ -29,6 +29,8 @@ var ErrNeedMore = errors.New("jit: the file must grow before it can be indexed")
 // NeedMore is returned by [Early] while the sample tables have not arrived.
 type NeedMore struct {
 	Size int64 // bytes that must be there before another attempt can do better
+	// TablesLast: the media data comes before the tables.
+	TablesLast bool
 }
 
 // Error says how far the file must grow.

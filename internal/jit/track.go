@@ -58,6 +58,7 @@ type segment struct {
 	spans int   // reads that fetch it
 	from  int64 // presentation time at which it starts
 	to    int64 // presentation time at which the next starts, or the track ends
+	until int64 // offset in the source after its last byte
 }
 
 // sample is one access unit.

@@ -31,6 +31,22 @@ func (ProbeArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: QueueProbe, MaxAttempts: 6}
 }
 
+// EarlyArgs asks for a source that is still being uploaded to be shown as far as it
+// has come. Ingest inserts it when playback could begin; transcode works it.
+type EarlyArgs struct {
+	MediaID    string `json:"media_id"`
+	Generation int    `json:"generation"`
+}
+
+// Kind names the job.
+func (EarlyArgs) Kind() string { return "early" }
+
+// InsertOpts sends the job to its queue. When it fails the upload goes on, and its end
+// makes the media playable.
+func (EarlyArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueProbe, MaxAttempts: 4}
+}
+
 // SweepArgs asks for every object of a deleted media to be removed.
 type SweepArgs struct {
 	AccountID string `json:"account_id"`

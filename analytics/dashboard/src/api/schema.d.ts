@@ -1504,7 +1504,7 @@ export interface components {
             playable_at: string | null;
             /**
              * Format: double
-             * @description From the last byte to the first play.
+             * @description From the last byte to the first play; below 0 when it played before.
              */
             playable_seconds_after_upload: number | null;
             /** @description Empty until it plays. */
@@ -1530,7 +1530,7 @@ export interface components {
             /** Format: int64 */
             size_bytes: number;
             /**
-             * @description It plays in playable (the ladder still grows) and ready.
+             * @description It plays in playable (the source still arrives, or the ladder grows) and ready.
              * @enum {string}
              */
             state: "uploading" | "probing" | "playable" | "ready" | "failed";

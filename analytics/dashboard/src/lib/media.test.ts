@@ -16,11 +16,12 @@ function media(over: Partial<Media>): Media {
 describe("media", () => {
   it("words every state", () => {
     const words = (["uploading", "probing", "playable", "ready", "failed"] as const).map((state) =>
-      [stateLabel({ state, progress: 0.4 }), stateTone({ state })].join("/"),
+      [stateLabel({ state, progress: 0.4, uploaded_at: "2026-01-01T00:00:00Z" }), stateTone({ state })].join("/"),
     );
     expect(words).toEqual([
       "Uploading 40 %/busy", "Examining the file/busy", "Playable – ladder 40 %/good", "Ready/good", "Failed/bad",
     ]);
+    expect(stateLabel({ state: "playable", progress: 0.4, uploaded_at: null })).toBe("Playable – uploading 40 %");
   });
 
   it("lists what is known and nothing else", () => {

@@ -7,14 +7,14 @@ import { clock, percent } from "./format";
 export type Tone = "busy" | "good" | "bad";
 
 /** stateLabel words a media's state for its chip. */
-export function stateLabel(m: Pick<Media, "state" | "progress">): string {
+export function stateLabel(m: Pick<Media, "state" | "progress" | "uploaded_at">): string {
   switch (m.state) {
     case "uploading":
       return `Uploading ${percent(m.progress)}`;
     case "probing":
       return "Examining the file";
     case "playable":
-      return `Playable – ladder ${percent(m.progress)}`;
+      return `Playable – ${m.uploaded_at ? "ladder" : "uploading"} ${percent(m.progress)}`;
     case "ready":
       return "Ready";
     case "failed":
