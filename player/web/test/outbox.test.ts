@@ -268,3 +268,21 @@ test("when the network is back nobody waits longer", async () => {
   await o.settle();
   expect(o.sent().map((b) => b.seq)).toEqual([0, 0, 1]);
 });
+
+test("after an outage what waits goes several at once, and what fails of it again", async () => {
+  const away: Sent = { ok: false, retry: true };
+  const o = setup([away, { ok: true }, { ok: true }, away]);
+  for (let i = 0; i < 4; i++) {
+    o.outbox.add(pause(i));
+    o.outbox.flush();
+  }
+  await o.settle();
+  o.outbox.retry();
+  await o.settle();
+  expect(o.sent().map((b) => b.seq)).toEqual([0, 0, 1, 2, 3]);
+  expect(o.outbox.waiting).toBe(1);
+  await o.fire();
+  await o.fire();
+  expect(o.sent().slice(5).map((b) => b.seq)).toEqual([2]);
+  expect(o.outbox.waiting).toBe(0);
+});

@@ -39,12 +39,14 @@ export interface Timing {
 
 /** Batches kept while the collector is away; the oldest go first beyond it. */
 const MAX_WAITING = 360;
+/** Requests under way when several batches wait. */
+const AT_ONCE = 4;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 
 /**
- * Numbers the batches of one view from `seq` on and sends them in order, one
- * at a time, until each is taken: a resend repeats number and bytes.
+ * Numbers the batches of one view from `seq` on and sends them, a few at a
+ * time, until each is taken: a resend repeats number and bytes.
  */
 export class Outbox {
   readonly #transport: Transport;
@@ -55,7 +57,8 @@ export class Outbox {
   #viewer = "";
   #events: BeaconEvent[] = [];
   #waiting: string[] = [];
-  #sending = false;
+  /** So many of the first that wait are on their way. */
+  #inFlight = 0;
   #tries = 0;
   /** Waiting before the next try. */
   #resting = false;
@@ -126,9 +129,8 @@ export class Outbox {
    */
   flushLast(): void {
     this.#pack();
-    const first = this.#sending ? 1 : 0;
-    const rest = this.#waiting.slice(first);
-    this.#waiting = [...this.#waiting.slice(0, first), ...rest.filter((body) => !this.#transport.last(body, this.#now()))];
+    const rest = this.#waiting.slice(this.#inFlight);
+    this.#waiting = [...this.#waiting.slice(0, this.#inFlight), ...rest.filter((body) => !this.#transport.last(body, this.#now()))];
   }
 
   /** Takes nothing more; what is left is still sent, for as long as the page lives. */
@@ -163,7 +165,7 @@ export class Outbox {
       this.#waiting.push(body);
     }
     const over = this.#waiting.length - MAX_WAITING;
-    if (over > 0) this.#waiting.splice(this.#sending ? 1 : 0, over);
+    if (over > 0) this.#waiting.splice(this.#inFlight, over);
   }
 
   #encode(events: BeaconEvent[]): string {
@@ -179,31 +181,39 @@ export class Outbox {
   }
 
   async #pump(): Promise<void> {
-    if (this.#sending) return;
-    this.#sending = true;
-    for (let body = this.#waiting[0]; body !== undefined; body = this.#waiting[0]) {
-      const sent = await this.#transport.send(body, this.#now());
-      if (!sent.ok && sent.retry) {
-        this.#sending = false;
-        this.#retryLater(sent.afterMs);
+    if (this.#inFlight > 0) return;
+    // One to see whether the collector is there, then several.
+    for (let atOnce = 1; this.#waiting.length > 0; atOnce = AT_ONCE) {
+      const going = this.#waiting.slice(0, atOnce);
+      this.#inFlight = going.length;
+      const fates = await Promise.all(going.map((body) => this.#transport.send(body, this.#now())));
+      this.#inFlight = 0;
+      const again = going.filter((_, i) => needsRetry(fates[i]));
+      this.#waiting.splice(0, going.length, ...again);
+      if (again.length > 0) {
+        this.#retryLater(Math.max(...fates.filter(needsRetry).map((fate) => fate.afterMs ?? 0)));
         return;
       }
       this.#tries = 0;
-      this.#waiting.shift();
     }
-    this.#sending = false;
   }
 
-  #retryLater(afterMs: number | undefined): void {
+  #retryLater(afterMs: number): void {
     const backoff = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#tries++);
     // Half fixed, half chance: players of a busy page do not come back together.
-    const wait = Math.max(afterMs ?? 0, backoff * (0.5 + this.#timing.random() / 2));
+    const wait = Math.max(afterMs, backoff * (0.5 + this.#timing.random() / 2));
     this.#resting = true;
     this.#timing.after(wait, () => {
       this.#resting = false;
       void this.#pump();
     });
   }
+}
+
+type Again = Extract<Sent, { retry: true }>;
+
+function needsRetry(fate: Sent | undefined): fate is Again {
+  return !!fate && !fate.ok && fate.retry;
 }
 
 // goesOn reports whether an interval continues another, told of in the same words.
