@@ -48,8 +48,8 @@ const jump = (page, to) => evaluate(page, `
   const done = new Promise((r) => v.addEventListener("seeked", r, { once: true })); v.currentTime = ${to}; await done;`);
 
 async function play(page) {
-  await page.getByRole("button", { name: /^Play/ }).first().click();
-  await page.waitForFunction("window.witness.video()?.currentTime > 0", null, { timeout: 60_000 });
+  await page.getByRole("button", { name: /^Play/ }).first().click({ timeout: 180_000 });
+  await page.waitForFunction("window.witness.video()?.currentTime > 0", null, { timeout: 180_000 });
 }
 
 /** What viewers do. Each gets a page that plays, and leaves it as it likes. */
@@ -127,7 +127,11 @@ async function leave(page, site) {
   await until(`the last word of ${script}`, last, { timeout: 5_000 }).catch(() => {});
 }
 
-/** Runs one script. */
+/**
+ * Runs one script. Returns what ends its browser profile, which waits for that until
+ * the figures are in: what the browser still sends after a tab has gone, it sends
+ * only while there is a profile.
+ */
 export async function view({ browser, site, name, habit, rand, seconds, offlineSeconds }) {
   const context = await browser.newContext();
   const open = async (script) => {
@@ -144,5 +148,5 @@ export async function view({ browser, site, name, habit, rand, seconds, offlineS
     second: () => open(`${name}-b`),
   });
   if (!page.isClosed()) await leave(page, site);
-  await context.close();
+  return () => context.close();
 }
