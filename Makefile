@@ -116,7 +116,9 @@ bench-heatmap: ## Heatmaps, reports and filters at 1 M, 20 M and 100 M intervals
 	go run ./deploy/bench -only heatmap -long
 
 .PHONY: bench-beacons
-bench-beacons: build ## Beacons received beside nginx's 204, the whole path into ClickHouse, and how late they show
+bench-beacons: ## Beacons received beside nginx's 204, the whole path into ClickHouse, and how late they show
+	@scripts/install.sh bench
+	$(MAKE) --no-print-directory build
 	go run ./deploy/bench -only beacons
 
 .PHONY: bench-player

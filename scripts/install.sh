@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # Installs what this Debian 12 machine lacks: with "run" what building and running
-# need, with "test" also what the tests need. Quick when nothing is missing.
+# need, with "test" also what the tests need, with "bench" the peers and the load of
+# the benches too. Quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(ca-certificates gcc libc6-dev pkg-config
   libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev
   libpostproc-dev libswresample-dev libswscale-dev)
-if [[ "${1:-run}" == test ]]; then
+if [[ "${1:-run}" != run ]]; then
   packages+=(ffmpeg chromium fonts-dejavu-core)
+fi
+if [[ "${1:-run}" == bench ]]; then
+  packages+=(nginx-light wrk)
 fi
 
 missing=()
@@ -24,6 +28,9 @@ if ((${#missing[@]})); then
   fi
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  if [[ " ${missing[*]} " == *" nginx-light "* ]] && [[ -d /run/systemd/system ]]; then
+    "${sudo[@]}" systemctl disable --now nginx # the benches start their own
+  fi
 fi
 
 need() {

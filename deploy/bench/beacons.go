@@ -108,16 +108,17 @@ func (b *beaconBench) requests() (err error) {
 	}
 	defer nginx.stop()
 	var ours, peers, ratios []float64
-	for round := range beaconRounds + 1 {
+	rounds, lasts := b.beaconTimes()
+	for round := range rounds + 1 {
 		script, err := b.script("account001", 2)
 		if err != nil {
 			return err
 		}
-		our, err := b.perCPU(script, s.url+"/beacons/v1", s.cmd.Process.Pid)
+		our, err := b.perCPU(script, s.url+"/beacons/v1", lasts, s.cmd.Process.Pid)
 		if err != nil {
 			return err
 		}
-		peer, err := b.perCPU(script, nginx.url, nginx.cmd.Process.Pid)
+		peer, err := b.perCPU(script, nginx.url, lasts, nginx.cmd.Process.Pid)
 		if err != nil {
 			return err
 		}
@@ -127,16 +128,24 @@ func (b *beaconBench) requests() (err error) {
 	}
 	i := slices.Index(ratios, slices.Sorted(slices.Values(ratios))[len(ratios)/2])
 	return b.report(Measure{Name: "beacon_requests", Ours: ours[i], Peer: peers[i], Unit: "requests per CPU-second", Goal: 0.4,
-		Note: fmt.Sprintf("one beacon of two intervals a request, all on, answered after the log's fsync; CPU of the collector, the log is another process; peer nginx return 204; median of %d rounds, %d connections", beaconRounds, beaconConns)}, true)
+		Note: fmt.Sprintf("one beacon of two intervals a request, all on, answered after the log's fsync; CPU of the collector, the log is another process; peer nginx return 204; median of %d rounds, %d connections", rounds, beaconConns)}, true)
+}
+
+// beaconTimes are how many rounds there are and how long each side's turn lasts.
+func (b *bench) beaconTimes() (rounds int, lasts string) {
+	if b.short {
+		return 1, "3s"
+	}
+	return beaconRounds, "8s"
 }
 
 // perCPU loads the address and returns requests per second of the process's time.
-func (b *beaconBench) perCPU(script, url string, pid int) (float64, error) {
+func (b *beaconBench) perCPU(script, url, lasts string, pid int) (float64, error) {
 	before, err := cpuSeconds(pid)
 	if err != nil {
 		return 0, err
 	}
-	requests, err := b.wrk(script, url, "8s")
+	requests, err := b.wrk(script, url, lasts)
 	if err != nil {
 		return 0, err
 	}
@@ -211,8 +220,9 @@ func (b *beaconBench) path() (err error) {
 		return err
 	}
 	var rates, walls []float64
-	for range beaconRounds {
-		rate, wall, err := b.whole(s, me.Account.ID)
+	rounds, lasts := b.beaconTimes()
+	for range rounds {
+		rate, wall, err := b.whole(s, me.Account.ID, lasts)
 		if err != nil {
 			return err
 		}
@@ -232,7 +242,7 @@ func (b *beaconBench) path() (err error) {
 
 // whole sends dense batches until some time has passed and waits until all are
 // stored. It returns events per second of processor time, and of the clock.
-func (b *beaconBench) whole(s *server, account string) (perCPU, perSecond float64, err error) {
+func (b *beaconBench) whole(s *server, account, lasts string) (perCPU, perSecond float64, err error) {
 	received := func() (float64, error) {
 		var ledger struct {
 			Total struct{ Received float64 } `json:"total"`
@@ -252,7 +262,7 @@ func (b *beaconBench) whole(s *server, account string) (perCPU, perSecond float6
 	if before, err = familySeconds(s.cmd.Process.Pid); err != nil {
 		return 0, 0, err
 	}
-	sent, err := b.wrk(script, s.url+"/beacons/v1", "10s")
+	sent, err := b.wrk(script, s.url+"/beacons/v1", lasts)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -57,7 +57,7 @@ func main() {
 	engines.MaybeRunChild() // the embedded ClickHouse is this program again
 	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap, origin, transcode (default: all)")
 	long := flag.Bool("long", false, "measure the 10 minute clip and 100 M intervals too (about 30 minutes on 2 cores)")
-	short := flag.Bool("short", false, "fewer rounds and shorter clips of the group transcode: for a look, not for figures")
+	short := flag.Bool("short", false, "fewer and shorter rounds of the groups beacons and transcode: for a look, not for figures")
 	measures := flag.String("measures", "", "measures of the group transcode, or cold of the group origin, separated by commas (default: all)")
 	clips := flag.String("clips", "", "folder in which the clips of the group transcode are kept for later runs (default: they are made anew)")
 	flag.Parse()
