@@ -3,6 +3,7 @@ package beacon_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -287,6 +288,43 @@ func FuzzDecode(f *testing.F) {
 		_, err = beacon.DecodeRecord(value)
 		require.NoError(t, err)
 	})
+}
+
+// BenchmarkBeacon is all that a beacon goes through on its way, but for the network:
+// read, checked, clamped, written for the log and read from it.
+func BenchmarkBeacon(b *testing.B) {
+	for _, n := range []int{2, 50} {
+		events := make([]string, n)
+		for i := range events {
+			events[i] = fmt.Sprintf(`{"k":"watch","at_ms":1790000000000,"from_ms":%d,"to_ms":%d,"rate":1,"repeat":%t}`, i/2*5000, i/2*5000+5000, i%2 == 1)
+		}
+		body := []byte(`{"v":1,"token":"` + strings.Repeat("x", 300) + `","seq":1,"sent_at_ms":1790000000000,"events":[` + strings.Join(events, ",") + `]}`)
+		received := time.UnixMilli(1_790_000_000_500)
+		var batch *beacon.Batch
+		var value []byte
+		for _, step := range []struct {
+			name string
+			do   func() error
+		}{
+			{"decode", func() (err error) { batch, err = beacon.Decode(body); return err }},
+			{"clamp", func() error { batch.Clamp(time.Hour, received); return nil }},
+			{"encode", func() (err error) {
+				value, err = beacon.EncodeRecord(&beacon.Record{V: 1, Account: "a", Media: "m", View: "0199b0a0-0000-7000-8000-000000000000", ReceivedAtMS: received.UnixMilli(), DurationMS: 3_600_000, Events: batch.Events})
+				return err
+			}},
+			{"read", func() error { _, err := beacon.DecodeRecord(value); return err }},
+		} {
+			require.NoError(b, step.do()) // the next step takes what it makes
+			b.Run(fmt.Sprintf("%s/%d", step.name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := step.do(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
 }
 
 func BenchmarkDecode(b *testing.B) {

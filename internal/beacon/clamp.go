@@ -2,7 +2,6 @@ package beacon
 
 import (
 	"net/url"
-	"slices"
 	"time"
 )
 
@@ -33,16 +32,17 @@ func (b *Batch) Clamp(duration time.Duration, received time.Time) {
 	now := received.UnixMilli()
 	skew := now - b.SentAtMS
 	kept := b.Events[:0]
-	for _, e := range b.Events {
+	for i := range b.Events {
+		e := &b.Events[i]
 		e.AtMS = min(max(e.AtMS+skew, now-MaxAge.Milliseconds()), now)
 		e.PosMS, e.FromMS, e.ToMS = min(e.PosMS, dur), min(e.FromMS, dur), min(e.ToMS, dur)
 		if e.Kind == KindWatch && e.FromMS >= e.ToMS {
 			continue
 		}
-		if slices.Contains(kept, e) {
+		if among(kept, e) {
 			continue
 		}
-		kept = append(kept, e)
+		kept = append(kept, *e)
 	}
 	clear(b.Events[len(kept):])
 	b.Events = kept
@@ -53,6 +53,17 @@ func (b *Batch) Clamp(duration time.Duration, received time.Time) {
 		p.UTMTerm, p.UTMContent, p.Variant = cut(p.UTMTerm, MaxTextLen), cut(p.UTMContent, MaxTextLen), cut(p.Variant, MaxIDLen)
 		p.Language = cut(p.Language, MaxLanguageLen)
 	}
+}
+
+// among tells whether an event is one of the list. Events are large: nearly all are
+// told apart by what differs most.
+func among(list []Event, e *Event) bool {
+	for i := range list {
+		if l := &list[i]; l.FromMS == e.FromMS && l.AtMS == e.AtMS && l.PosMS == e.PosMS && *l == *e {
+			return true
+		}
+	}
+	return false
 }
 
 // fillCampaign reads from the URL what the player left out: the facade, whose every
