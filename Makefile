@@ -76,6 +76,10 @@ test-cluster: ## The same scenario against real Kafka, MinIO, Postgres and Click
 	$(MAKE) --no-print-directory build
 	deploy/cluster/run.sh
 
+.PHONY: test-hostile
+test-hostile: ## 2,000 damaged files, and every kind that names others, against the sandbox
+	go test ./transcode/child -count=1 -timeout 30m -run 'TestFilesThat|TestDamaged' -args -long
+
 .PHONY: test-views
 test-views: build ## A hundred scripted views in a browser against what the figures say of them
 	@scripts/install.sh test

@@ -44,6 +44,8 @@
 // CMAF, an IDR every 2 s, 6 s segments aligned over all rungs, the first one of 2 s for
 // a fast start, demuxed audio, I-frame playlists, and measured rates.
 //
+// docs/inputs.md tells which input becomes what, and names all failure codes.
+//
 // # Apple's rules that are not met
 //
 // A test holds this list equal to what real output breaks.

@@ -19,7 +19,8 @@
 //     6.7 on no TCP, from 6.12 on no signal or abstract socket beyond it.
 //   - seccomp: the system calls of Go's runtime, glibc's threads and files. No
 //     process, socket, trace, mount, key or new executable memory.
-//   - Resource limits set before the job is sent, and memory in use watched.
+//   - Resource limits set before the job is sent, and memory in use watched: by the
+//     server, and by the kernel where there is a cgroup for it.
 //
 // The second is made here, those after it by package confine in the child, once
 // its libraries are loaded and before anything else. Where one is missing no

@@ -3,6 +3,7 @@ package child
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Code names why a media cannot be played. Codes are stable: they are stored,
@@ -74,14 +75,15 @@ func (c Code) Sentence() string {
 // caps that depend on how busy the machine is are worth another try.
 func (c Code) Retryable() bool { return c == LimitExceeded }
 
-func (c Code) known() bool {
-	switch c {
-	case EmptyFile, UnsupportedContainer, NotAVideo, TruncatedFile, NoStreams, ZeroDuration,
-		TooLargePicture, TooManyStreams, TooLong, UnsupportedCodec, DecodeFailed, DecoderCrashed, LimitExceeded:
-		return true
+// Codes returns all codes.
+func Codes() []Code {
+	return []Code{
+		EmptyFile, UnsupportedContainer, NotAVideo, TruncatedFile, NoStreams, ZeroDuration,
+		TooLargePicture, TooManyStreams, TooLong, UnsupportedCodec, DecodeFailed, DecoderCrashed, LimitExceeded,
 	}
-	return false
 }
+
+func (c Code) known() bool { return slices.Contains(Codes(), c) }
 
 // MediaError says that the media, not the machinery, ended a job. Any other
 // error from [Runner.Run] is about the machinery and may pass.

@@ -18,7 +18,8 @@ type Limits struct {
 	// the address space: Go and glibc reserve far more of that than they use.
 	Memory int64
 	// Resident bounds memory in use, shared libraries included, in bytes. The
-	// server looks ten times a second.
+	// server looks ten times a second, and where there is a cgroup for it the kernel
+	// does so always.
 	Resident int64
 	// FileBytes bounds each file the child writes.
 	FileBytes int64

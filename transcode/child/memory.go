@@ -14,7 +14,7 @@ const residentInterval = 100 * time.Millisecond
 
 // watchResident calls over, once, when the process holds more than limit bytes
 // of memory. It returns when the process or the channel ended ends. It looks
-// at /proc, not at a cgroup, as it works everywhere.
+// at /proc, as that works everywhere: see groups.
 func watchResident(pid int, limit int64, ended <-chan struct{}, over func(bytes int64)) {
 	ticker := time.NewTicker(residentInterval)
 	defer ticker.Stop()

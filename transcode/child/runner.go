@@ -51,6 +51,7 @@ type Runner struct {
 	binary   string
 	temp     string
 	insecure bool
+	groups   groups
 	log      *slog.Logger
 }
 
@@ -82,7 +83,7 @@ func NewRunner(cfg Config, log *slog.Logger) (*Runner, error) {
 	if err := unix.CloseRange(InputDescriptor, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		log.Debug("inherited descriptors stay open in media children", "err", err)
 	}
-	return &Runner{binary: binary, temp: temp, insecure: cfg.Insecure, log: log}, nil
+	return &Runner{binary: binary, temp: temp, insecure: cfg.Insecure, groups: findGroups(), log: log}, nil
 }
 
 // Run starts a child for one job, feeds it the input, hands its events to h
@@ -111,7 +112,16 @@ func (r *Runner) runLimited(ctx context.Context, job Job, limits Limits, in Inpu
 			r.log.WarnContext(ctx, "job folder stays behind", "err", err)
 		}
 	}()
-	p, err := r.start(folder, limits)
+	g, err := r.groups.make(limits.Resident)
+	if err != nil { // there are the other caps
+		r.log.WarnContext(ctx, "media child has no cgroup", "err", err)
+	}
+	defer func() {
+		if err := g.close(); err != nil {
+			r.log.WarnContext(ctx, "cgroup stays behind", "err", err)
+		}
+	}()
+	p, err := r.start(folder, limits, g)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +132,7 @@ func (r *Runner) runLimited(ctx context.Context, job Job, limits Limits, in Inpu
 type process struct {
 	cmd    *exec.Cmd
 	limits Limits
+	group  *group // nil where there is none
 	stdin  io.WriteCloser
 	stdout io.ReadCloser
 	input  *os.File
@@ -133,25 +144,25 @@ type process struct {
 
 // start starts a child, without namespaces only where there are none and the
 // runner is insecure.
-func (r *Runner) start(folder string, limits Limits) (*process, error) {
-	p, err := r.startIsolated(folder, limits, true)
+func (r *Runner) start(folder string, limits Limits, g *group) (*process, error) {
+	p, err := r.startIsolated(folder, limits, g, true)
 	if err == nil || !r.insecure || !errors.Is(err, ErrNoSandbox) {
 		return p, err
 	}
 	shared := err
-	if p, err = r.startIsolated(folder, limits, false); err != nil {
+	if p, err = r.startIsolated(folder, limits, g, false); err != nil {
 		return nil, err
 	}
 	p.shared = shared
 	return p, nil
 }
 
-func (r *Runner) startIsolated(folder string, limits Limits, isolated bool) (*process, error) {
+func (r *Runner) startIsolated(folder string, limits Limits, g *group, isolated bool) (*process, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, fmt.Errorf("open job folder: %w", err)
 	}
-	p := &process{limits: limits, root: root, errors: &tail{}, log: r.log}
+	p := &process{limits: limits, group: g, root: root, errors: &tail{}, log: r.log}
 	if err := p.spawn(r, isolated); err != nil {
 		_ = root.Close()
 		if isolated && isNamespaceError(err) {
@@ -174,7 +185,11 @@ func (p *process) spawn(r *Runner, isolated bool) error {
 		return err
 	}
 	// The child waits for its job: limits set now bind all of its work.
-	if err := p.limits.apply(p.cmd.Process.Pid); err != nil {
+	err = p.limits.apply(p.cmd.Process.Pid)
+	if err == nil {
+		err = p.group.take(p.cmd.Process.Pid)
+	}
+	if err != nil {
 		kill(p.cmd)
 		_ = p.cmd.Wait()
 		_ = p.input.Close()
@@ -264,56 +279,18 @@ func (p *process) run(ctx context.Context, job Job, in Input, h Handler) error {
 	close(ended)
 	_ = p.input.Close()
 	work.Wait()
+	outOfMemory := p.group.outOfMemory()
 	p.logEnd(ctx, job, waitErr, time.Since(started))
 
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errWall):
 		return Refuse(LimitExceeded, "wall clock limit of %s", p.limits.Wall)
-	case errors.Is(cause, errResident):
+	case errors.Is(cause, errResident), outOfMemory:
 		return Refuse(LimitExceeded, "more than %d bytes of memory", p.limits.Resident)
 	case cause != nil:
 		return cause
 	}
 	return p.verdict(outcome, waitErr)
-}
-
-// verdict is what a child's last words and its end amount to.
-func (p *process) verdict(outcome *Event, waitErr error) error {
-	switch {
-	case outcome != nil && outcome.Failed != nil:
-		return &MediaError{Code: outcome.Failed.Code, Detail: clip(outcome.Failed.Detail)}
-	case outcome != nil && waitErr == nil:
-		return nil
-	}
-	state := p.cmd.ProcessState
-	words := p.errors.String()
-	status, _ := state.Sys().(syscall.WaitStatus)
-	switch {
-	case state.UserTime()+state.SystemTime() >= p.limits.CPU-time.Second,
-		status.Signaled() && (status.Signal() == syscall.SIGXCPU || status.Signal() == syscall.SIGXFSZ),
-		strings.Contains(words, "SIGXCPU"), strings.Contains(words, "SIGXFSZ"),
-		saysTooMuch(words):
-		return Refuse(LimitExceeded, "media child ended: %s", state)
-	case status.Signaled() && status.Signal() == syscall.SIGKILL:
-		// Not ours: the kernel, short of memory, or an operator.
-		return fmt.Errorf("media child was killed from outside: %s", state)
-	case strings.Contains(words, "cannot be confined: "):
-		return fmt.Errorf("%w: %s", ErrNoSandbox, clip(words))
-	case status.Exited() && status.ExitStatus() == 1:
-		return fmt.Errorf("media child failed: %s", clip(words)) // in its own words
-	}
-	return Refuse(DecoderCrashed, "media child ended: %s", state)
-}
-
-// saysTooMuch recognises the words in which Go, FFmpeg and x264 tell that memory
-// was refused to them, or the growth of a file.
-func saysTooMuch(words string) bool {
-	for _, s := range []string{"out of memory", "annot allocate memory", "malloc of size", "pthread_create failed", "File too large", "file too large"} {
-		if strings.Contains(words, s) {
-			return true
-		}
-	}
-	return false
 }
 
 func (p *process) logEnd(ctx context.Context, job Job, waitErr error, took time.Duration) {

@@ -88,6 +88,11 @@ func (r *Runner) SelfTest(ctx context.Context) (*SelfTest, error) {
 		return nil, fmt.Errorf("self-test: %w", err)
 	}
 	result := &SelfTest{Findings: layerFindings(escape.Confinement, shared), Attempts: len(escape.Attempts)}
+	memory := "the memory of media children is watched; there is no cgroup for it"
+	if r.groups.dir != "" {
+		memory = "media children have a cgroup that bounds their memory"
+	}
+	result.Findings = append(result.Findings, Finding{What: memory})
 	for _, a := range escape.Attempts {
 		f := Finding{What: "a media child cannot " + a.Name, Mend: "Mend the layers above. If they are all in place, this is a defect: please report it."}
 		if a.Denied {
