@@ -161,6 +161,7 @@ func Register(api huma.API, svc *Service, log *slog.Logger) {
 		})
 	registerExport(api, svc, log)
 	registerMaintenance(api, svc)
+	registerRetention(api, svc)
 	get(api, "list-stats-definitions", "/definitions", "The formula of each figure",
 		func(context.Context, string, *struct{}) (*DefinitionsBody, error) {
 			return &DefinitionsBody{Definitions: Definitions()}, nil

@@ -104,6 +104,60 @@ func TestAnErasedVisitorIsInNoTableAndInNoFigure(t *testing.T) {
 	}
 }
 
+func TestWhatIsOlderThanAnAccountKeepsIsInNoTableAndInNoFigure(t *testing.T) {
+	t.Parallel()
+	r, rnd := newRig(t, 2, 23_400), random(t)
+	list := visits(r, rnd, 40) // of the last 45 days
+	r.start(sinkConfig(), r.store, nil)
+	sendAll(r, rnd, list)
+	r.drained()
+	ctx, now := t.Context(), time.Now()
+	agree := func(since time.Time) {
+		got, err := r.stats().Media(ctx, r.account, r.media, query.Filter{})
+		require.NoError(t, err)
+		require.Equal(t, recountTotals(r, passing(list, func(v *visit) bool { return !v.opened.Before(since) })), countOf(got.Totals))
+		_, found, err := r.db.Verify(ctx, warehouseScope(r))
+		require.NoError(t, err)
+		require.Empty(t, found)
+	}
+	done, err := r.db.Expire(ctx, now)
+	require.NoError(t, err)
+	require.Empty(t, done, "nobody has said how long")
+	for _, days := range []int{0, 60} {
+		_, err = r.stats().SetRetention(ctx, r.account, query.Retention{Days: days})
+		require.NoError(t, err)
+		kept, err := r.stats().Retention(ctx, r.account)
+		require.NoError(t, err)
+		require.Equal(t, days, kept.Days)
+		done, err = r.db.Expire(ctx, now)
+		require.NoError(t, err)
+		require.Empty(t, done, "nothing is old enough")
+	}
+	agree(time.Time{})
+
+	require.NoError(t, r.db.SetRetention(ctx, "account002", 1)) // has nothing
+	require.NoError(t, r.db.SetRetention(ctx, r.account, 20))
+	horizon := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -20)
+	done, err = r.db.Expire(ctx, now)
+	require.NoError(t, err)
+	require.Len(t, done, 1)
+	require.Equal(t, horizon, done[0].Before)
+	agree(horizon)
+	for table, opened := range map[string]string{"events": "UUIDv7ToDateTime(view_id, 'UTC')", "views": "opened_at"} {
+		var n uint64
+		require.NoError(t, r.db.QueryRow(ctx, "SELECT count() FROM "+table+" WHERE "+opened+" < fromUnixTimestamp64Milli(?, 'UTC')", horizon.UnixMilli()).Scan(&n))
+		require.Zero(t, n, table)
+	}
+
+	_, err = r.db.Expire(ctx, now.AddDate(0, 0, 30))
+	require.NoError(t, err)
+	for _, table := range []string{"events", "views", "heat", "figures", "uniques"} {
+		var n uint64
+		require.NoError(t, r.db.QueryRow(ctx, "SELECT count() FROM "+table+" WHERE account_id = ?", r.account).Scan(&n))
+		require.Zero(t, n, table)
+	}
+}
+
 func TestExportsHoldEveryRow(t *testing.T) {
 	t.Parallel()
 	r, rnd := newRig(t, 1, 23_400), random(t)

@@ -177,7 +177,7 @@ func (a *App) analyticsStore() store {
 		name: "analytics store", mend: "Check --clickhouse-url, user and password.",
 		open: func(_ context.Context, c *clients) (err error) {
 			cfg := warehouse.DefaultConfig()
-			cfg.URL = a.cfg.ClickHouseURL
+			cfg.URL, cfg.Cluster = a.cfg.ClickHouseURL, a.cfg.ClickHouseCluster
 			c.warehouse, err = warehouse.Open(cfg, a.log)
 			return err
 		},

@@ -57,6 +57,7 @@ type Config struct {
 	KafkaBrokers []string // empty: the embedded broker
 
 	ClickHouseURL         string // http://user:password@host:port; empty: the embedded engine
+	ClickHouseCluster     string // name in its remote_servers; empty: tables of one server
 	ClickHouseLibrary     string // libchdb.so of the embedded engine; empty: looked for
 	ClickHouseMemoryBytes int64  // cap of the embedded engine
 
@@ -149,6 +150,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.S3Secure, "s3-secure", c.S3Secure, "speak TLS to the S3 server")
 	fs.StringSliceVar(&c.KafkaBrokers, "kafka-brokers", c.KafkaBrokers, "Kafka brokers, host:port (default: embedded)")
 	fs.StringVar(&c.ClickHouseURL, "clickhouse-url", c.ClickHouseURL, "ClickHouse, http://user:password@host:port (default: embedded)")
+	fs.StringVar(&c.ClickHouseCluster, "clickhouse-cluster", c.ClickHouseCluster, "ClickHouse cluster whose servers each keep a copy of every table; chosen before the first start (default: one server)")
 	fs.StringVar(&c.ClickHouseLibrary, "clickhouse-library", c.ClickHouseLibrary, "libchdb.so for the embedded engine (default: looked for)")
 	fs.Int64Var(&c.ClickHouseMemoryBytes, "clickhouse-memory-bytes", c.ClickHouseMemoryBytes, "memory cap of the embedded engine")
 	fs.Int64Var(&c.PlayerCacheBytes, "player-cache-bytes", c.PlayerCacheBytes, "memory that holds hot segments and playlists")

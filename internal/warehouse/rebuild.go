@@ -103,13 +103,22 @@ func (db *DB) rebuildMedia(ctx context.Context, k Key, day time.Time) error {
 
 // rebuildSums makes heat, figures and uniques of a media from its views.
 func (db *DB) rebuildSums(ctx context.Context, k Key) error {
+	return db.rebuildSumsSince(ctx, k, time.UnixMilli(0))
+}
+
+// rebuildSumsSince leaves views out that were opened earlier.
+func (db *DB) rebuildSumsSince(ctx context.Context, k Key, since time.Time) error {
 	of, args := "account_id = ? AND media_id = ?", []any{k.Account, k.Media}
+	views := of
+	if since.UnixMilli() > 0 {
+		views += fmt.Sprintf(" AND opened_at >= fromUnixTimestamp64Milli(%d, 'UTC')", since.UnixMilli())
+	}
 	statements := []string{}
 	for _, table := range []string{"heat", "figures", "uniques"} {
 		statements = append(statements, "DELETE FROM "+table+" WHERE "+of)
 	}
 	for _, d := range derivations() {
-		statements = append(statements, "INSERT INTO "+d.table+" ("+d.columns+") "+d.fromViews(of))
+		statements = append(statements, "INSERT INTO "+d.table+" ("+d.columns+") "+d.fromViews(views))
 	}
 	return db.exec(ctx, args, statements...)
 }

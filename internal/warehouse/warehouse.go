@@ -5,9 +5,12 @@
 //   - events: every event of every accepted beacon, the truth;
 //   - views: one row per view once merged, engagement and quality together;
 //   - heat: deltas whose running sum over seconds is the heatmap;
-//   - sink_batches: where each partition of the event log stands.
+//   - figures, uniques: what a report sums, and distinct visitors;
+//   - receipts: what became of each beacon;
+//   - retention: for how long accounts keep views;
+//   - sink_batches, sink_pauses: where each partition of the event log stands.
 //
-// Every row but those of sink_batches carries its account, first in the sorting
+// Every row but those of the last carries its account, first in the sorting
 // key; every query names it. All tables have a deduplication window, so an
 // insert repeated with the same insert_deduplication_token lands once.
 //
@@ -19,8 +22,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
+	"maps"
 	"regexp"
 	"time"
 
@@ -41,6 +44,11 @@ type Config struct {
 	// URL of the HTTP interface: http[s]://user:password@host:port/database.
 	// Query parameters are clickhouse-go's. Standalone mode fills in its own.
 	URL string
+	// Cluster names the ClickHouse cluster (in the servers' remote_servers) whose
+	// servers each keep a copy of every table; its servers need Keeper and the
+	// macros shard and replica. Empty, the default: tables of one server. It is
+	// chosen before the first migration.
+	Cluster string
 	// MaxConns bounds the statements under way at once. 1 to 1000, default 32.
 	MaxConns int
 	// DialTimeout bounds connecting. Above 0, default 5 s.
@@ -56,6 +64,9 @@ func (c Config) Validate() error {
 	if c.URL == "" {
 		errs = append(errs, errors.New("url: is needed"))
 	}
+	if c.Cluster != "" && !databaseName.MatchString(c.Cluster) {
+		errs = append(errs, fmt.Errorf("cluster: %q is not a name of letters, digits and _", c.Cluster))
+	}
 	if c.MaxConns < 1 || c.MaxConns > 1000 {
 		errs = append(errs, fmt.Errorf("max_conns: %d is outside 1 to 1000", c.MaxConns))
 	}
@@ -69,6 +80,7 @@ func (c Config) Validate() error {
 type DB struct {
 	driver.Conn
 	options *clickhouse.Options
+	cluster string
 	log     *slog.Logger
 }
 
@@ -94,11 +106,18 @@ func Open(cfg Config, log *slog.Logger) (*DB, error) {
 		return nil, fmt.Errorf("warehouse: url: %q is not a database name", options.Auth.Database)
 	}
 	options.MaxOpenConns, options.MaxIdleConns, options.DialTimeout = cfg.MaxConns, cfg.MaxConns, cfg.DialTimeout
+	if cfg.Cluster != "" {
+		options.Settings = maps.Clone(options.Settings)
+		if options.Settings == nil {
+			options.Settings = clickhouse.Settings{}
+		}
+		maps.Copy(options.Settings, clusterSettings())
+	}
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		return nil, fmt.Errorf("warehouse: %w", err)
 	}
-	return &DB{Conn: conn, options: options, log: log}, nil
+	return &DB{Conn: conn, options: options, cluster: cfg.Cluster, log: log}, nil
 }
 
 // Migrate creates the database and brings its schema up to date. Each step can
@@ -107,13 +126,20 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err := db.createDatabase(ctx); err != nil {
 		return err
 	}
-	files, err := fs.Sub(migrations, "migrations")
+	files, err := migrationFiles(db.cluster)
 	if err != nil {
 		return fmt.Errorf("migrate warehouse: %w", err)
 	}
 	std := clickhouse.OpenDB(db.clone())
 	defer std.Close()
-	provider, err := goose.NewProvider(database.DialectClickHouse, std, files, goose.WithLogger(goose.NopLogger()))
+	store, err := database.NewStore(database.DialectClickHouse, goose.DefaultTablename)
+	if err != nil {
+		return fmt.Errorf("migrate warehouse: %w", err)
+	}
+	if db.cluster != "" {
+		store = clusterStore{store, db.cluster}
+	}
+	provider, err := goose.NewProvider(database.DialectCustom, std, files, goose.WithStore(store), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return fmt.Errorf("migrate warehouse: %w", err)
 	}
@@ -137,7 +163,11 @@ func (db *DB) createDatabase(ctx context.Context) error {
 		return fmt.Errorf("create warehouse database: %w", err)
 	}
 	defer conn.Close()
-	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+db.options.Auth.Database+"` ENGINE = Atomic"); err != nil {
+	on := ""
+	if db.cluster != "" {
+		on = " ON CLUSTER '" + db.cluster + "'"
+	}
+	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+db.options.Auth.Database+"`"+on+" ENGINE = Atomic"); err != nil {
 		return fmt.Errorf("create warehouse database: %w", err)
 	}
 	return nil

@@ -749,6 +749,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stats/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** For how long views are kept */
+        get: operations["get-stats-retention"];
+        /** Change for how long views are kept */
+        put: operations["set-stats-retention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/stats/trend": {
         parameters: {
             query?: never;
@@ -1042,7 +1060,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         Captions: {
@@ -1599,7 +1617,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         NewKey: {
@@ -1698,7 +1716,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         PlayerAction: {
@@ -2047,6 +2065,13 @@ export interface components {
                 [key: string]: number;
             };
         };
+        Retention: {
+            /**
+             * Format: int64
+             * @description Views opened longer ago, by whole days (UTC), are removed from every table and figure, with their events; 0 keeps all.
+             */
+            days: number;
+        };
         RotateKeyInputBody: {
             /**
              * Format: int64
@@ -2200,7 +2225,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         Trend: {
@@ -2259,7 +2284,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         VerificationDifference: {
@@ -2418,7 +2443,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates within about 1 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         Views: {
@@ -4561,6 +4586,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Result"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-stats-retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-stats-retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retention"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
                 };
             };
             /** @description Error */
