@@ -8,22 +8,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// glanceSQL reads everything of a report that is sums in one statement: of all
-// time or whole months (%s), of each day of the trend, and of the values with most
-// plays of each dimension. Every view has a device, be it none, so the rows by
-// device add up to everything.
+// glanceSQL reads everything of a report that is sums in one pass: of all time or
+// whole months (%s) the values with most plays of each dimension, and each day of
+// the trend. Every view has a device, be it none, and there are fewer devices than
+// are listed (see package collect), so the rows by device add up to everything.
 const glanceSQL = `
-	SELECT part, start, value, t_loads, t_plays, t_views, t_finished, t_share, t_watched FROM (
-		SELECT '' AS part, toInt64(0) AS start, '' AS value, ` + glanceColumns + ` FROM figures
-		WHERE account_id = ? AND media_id = ? AND dimension = 'device' %[1]s
-		UNION ALL
-		SELECT 'day', toInt64(intDiv(toUnixTimestamp(bucket), 86400) * 86400) AS start, '', ` + glanceColumns + ` FROM figures
-		WHERE account_id = ? AND media_id = ? AND dimension = '' AND bucket >= fromUnixTimestamp(?) AND bucket < fromUnixTimestamp(?) GROUP BY start
-		UNION ALL
-		SELECT dimension, toInt64(0), value, ` + glanceColumns + ` FROM figures
-		WHERE account_id = ? AND media_id = ? AND dimension != '' %[1]s
-		GROUP BY dimension, value HAVING t_loads != 0 ORDER BY dimension, t_plays DESC, t_loads DESC, value LIMIT 10 BY dimension)
-	ORDER BY part, start, t_plays DESC, t_loads DESC, value`
+	SELECT dimension, if(dimension = '', toInt64(intDiv(toUnixTimestamp(bucket), 86400) * 86400), 0) AS start, value, ` + glanceColumns + ` FROM figures
+	WHERE account_id = ? AND media_id = ? AND (dimension != '' %s OR dimension = '' AND bucket >= fromUnixTimestamp(?) AND bucket < fromUnixTimestamp(?))
+	GROUP BY dimension, start, value HAVING t_loads != 0
+	ORDER BY dimension, start, t_plays DESC, t_loads DESC, value LIMIT 10 BY dimension, start`
 
 const glanceColumns = "sum(loads) AS t_loads, sum(plays) AS t_plays, sum(views) AS t_views, sum(finished) AS t_finished, sum(engagement_ppb) AS t_share, sum(watched_ms) AS t_watched"
 
@@ -43,53 +36,53 @@ func (s *Service) glance(ctx context.Context, account, id, months string, monthA
 	}
 	b := bucketsFrom(edges)
 	last := edges[len(edges)-1].AddDate(0, 0, 1)
+	out.Top = noTop()
 	var all totalsRow
 	var inTrend int64
-	args := append([]any{account, id}, monthArgs...)
-	args = append(args, account, id, b.starts[0], last.Unix())
-	args = append(append(args, account, id), monthArgs...)
-	out.Top = noTop()
-	err = s.each(ctx, "report", fmt.Sprintf(glanceSQL, months), args, func(read func(...any) error) error {
-		var part, value string
-		var start int64
-		var row totalsRow
-		if err := read(append([]any{&part, &start, &value}, row.sums()...)...); err != nil {
-			return err
-		}
-		row.estimated = true
-		switch part {
-		case "":
-			all = row
-		case "day":
-			inTrend += row.loads
-			b.rows[b.at[start]] = row
-		default:
-			out.Top[part] = append(out.Top[part], row.topItem(value))
-		}
-		return nil
+	people := map[int64][2]uint64{} // by the start of a day; 0 for everything
+	reads, readCtx := errgroup.WithContext(ctx)
+	reads.Go(func() error {
+		args := append([]any{account, id}, monthArgs...)
+		args = append(args, b.starts[0], last.Unix())
+		return s.each(readCtx, "report", fmt.Sprintf(glanceSQL, months), args, func(read func(...any) error) error {
+			var dimension, value string
+			var start int64
+			var row totalsRow
+			if err := read(append([]any{&dimension, &start, &value}, row.sums()...)...); err != nil {
+				return err
+			}
+			row.estimated = true
+			switch dimension {
+			case "":
+				inTrend += row.loads
+				b.rows[b.at[start]] = row
+				return nil
+			case "device":
+				all.add(&row)
+			}
+			out.Top[dimension] = append(out.Top[dimension], row.topItem(value))
+			return nil
+		})
 	})
-	if err != nil {
-		return err
-	}
-	if all.loads > exactLoads || inTrend > exactLoads {
+	reads.Go(func() error {
 		args := append([]any{account, id}, monthArgs...)
 		args = append(args, edges[0].Format(time.DateOnly), last.Format(time.DateOnly))
-		err := s.each(ctx, "visitors", fmt.Sprintf(glanceVisitorsSQL, months), args, func(read func(...any) error) error {
+		return s.each(readCtx, "visitors", fmt.Sprintf(glanceVisitorsSQL, months), args, func(read func(...any) error) error {
 			var start int64
 			var visitors, players uint64
 			if err := read(&start, &visitors, &players); err != nil {
 				return err
 			}
-			row := &all
-			if start != 0 {
-				row = &b.rows[b.at[start]]
-			}
-			row.visitors, row.players = visitors, players
+			people[start] = [2]uint64{visitors, players}
 			return nil
 		})
-		if err != nil {
-			return err
-		}
+	})
+	if err := reads.Wait(); err != nil {
+		return err
+	}
+	all.visitors, all.players, all.estimated = people[0][0], people[0][1], true
+	for i, start := range b.starts {
+		b.rows[i].visitors, b.rows[i].players = people[start][0], people[start][1]
 	}
 	parts, ctx := errgroup.WithContext(ctx)
 	if all.loads <= exactLoads {

@@ -29,6 +29,12 @@ func (r *totalsRow) sums() []any {
 	return []any{&r.loads, &r.plays, &r.views, &r.finished, &r.sharePPB, &r.watchedMS}
 }
 
+// add takes in sums of other views; visitors do not add up.
+func (r *totalsRow) add(of *totalsRow) {
+	r.loads, r.plays, r.views = r.loads+of.loads, r.plays+of.plays, r.views+of.views
+	r.finished, r.sharePPB, r.watchedMS = r.finished+of.finished, r.sharePPB+of.sharePPB, r.watchedMS+of.watchedMS
+}
+
 // quarters returns the condition on figures.
 func (f *Filter) quarters(account, media string) *clause {
 	c := &clause{}

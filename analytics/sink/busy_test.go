@@ -1,0 +1,86 @@
+package sink_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vitascope/vitascope/analytics/query"
+)
+
+// A media with more loads than are counted one by one: view n was opened n minutes
+// ago, by visitor n mod 40,000, on page n mod 12; two of three were played, to
+// second n mod 20 of 20.
+const busyViews = 120_000
+
+const busySQL = `
+	INSERT INTO views (account_id, media_id, opened_at, view_id, bot, started_at, last_seen_at, visitor, page, country, device, duration_ms, batches, loads, plays,
+		watched_ms, max_watched_to_ms, first_lo, first_hi)
+	SELECT ?, ?, fromUnixTimestamp64Milli(? - toInt64(number) * 60000, 'UTC') AS opened, generateUUIDv4(number), 0, opened, opened, concat('v', toString(number % 40000)),
+		concat('https://site.example/', toString(number % 12)), ['DE', 'US', ''][number % 3 + 1], ['desktop', 'mobile'][number % 2 + 1], 20000, 1, 1, number % 3 != 0,
+		if(number % 3 != 0, number % 20 * 1000, 0), if(number % 3 != 0, number % 20 * 1000, 0),
+		if(number % 3 != 0 AND number % 20 > 0, [0], []), if(number % 3 != 0 AND number % 20 > 0, [number % 20], [])
+	FROM numbers(?, 10000)`
+
+func TestTheReportOfABusyMediaAgreesWithARecount(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 20_000)
+	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Minute)
+	for from := 0; from < busyViews; from += 10_000 { // the engine of tests has little memory
+		require.NoError(t, r.db.Exec(ctx, busySQL, r.account, r.media, now.UnixMilli(), from))
+	}
+	require.NoError(t, r.db.AddSums(ctx, "account_id = ? AND media_id = ?", r.account, r.media))
+
+	var plays, finished, loadsInTrend uint64
+	var watched, share float64
+	engagement, pages := make([]int, 20), map[string]uint64{}
+	since := now.Truncate(24*time.Hour).AddDate(0, 0, -29)
+	for n := range busyViews {
+		if opened := now.Add(-time.Duration(n) * time.Minute); !opened.Before(since) {
+			loadsInTrend++
+		}
+		if n%3 == 0 {
+			pages[fmt.Sprint("https://site.example/", n%12)] += 0
+			continue
+		}
+		plays++
+		pages[fmt.Sprint("https://site.example/", n%12)]++
+		watched, share = watched+float64(n%20), share+float64(n%20)/20
+		if n%20 >= 18 {
+			finished++
+		}
+		for second := range n % 20 {
+			engagement[second]++
+		}
+	}
+	got, err := r.stats().Report(ctx, r.account, r.media, query.Filter{})
+	require.NoError(t, err)
+	require.True(t, got.Totals.VisitorsEstimated)
+	require.Equal(t, []uint64{busyViews, plays, finished}, []uint64{got.Totals.Loads, got.Totals.Plays, got.Totals.Finished})
+	require.InEpsilon(t, share/float64(plays), got.Totals.AverageEngagement, 1e-6)
+	require.InEpsilon(t, watched/3600, got.Totals.HoursWatched, 1e-6)
+	require.InEpsilon(t, 40_000, got.Totals.Visitors, 0.04) // where the estimate is worst
+	require.Equal(t, engagement, got.Graph.Engagement)
+	var inTrend uint64
+	for _, p := range got.Trend {
+		inTrend += p.Loads
+	}
+	require.Len(t, got.Trend, 30)
+	require.Equal(t, loadsInTrend, inTrend)
+	require.Len(t, got.Top["page"], 10)
+	best := slices.MaxFunc(got.Top["page"], func(a, b query.TopItem) int { return cmp.Compare(a.Plays, b.Plays) })
+	require.Equal(t, best.Plays, got.Top["page"][0].Plays)
+	for _, item := range got.Top["page"] {
+		require.Equal(t, pages[item.Value], item.Plays, item.Value)
+	}
+	require.Len(t, got.Top["device"], 2)
+	require.Len(t, got.Top["country"], 3)
+
+	alone, err := r.stats().Media(ctx, r.account, r.media, query.Filter{})
+	require.NoError(t, err)
+	require.Equal(t, got.Totals, alone.Totals)
+}
