@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
 	"github.com/vitascope/vitascope/analytics/query"
 	"github.com/vitascope/vitascope/deploy/engines"
 	"github.com/vitascope/vitascope/internal/catalog"
@@ -22,14 +20,12 @@ import (
 // The made-up audience: 2,000 media of 10 minutes, by Zipf, over a year; each view
 // watches 10 intervals of 15 s in the mean.
 const (
-	heatAccount  = "bench00000"
-	heatMedia    = 2000
-	heatSeconds  = 600
-	heatPerView  = 10
-	heatHot      = "m0000000001"
-	heatRuns     = 60
-	heatWarmUps  = 8
-	heatInsertBy = 2_000_000 // views a statement
+	heatMedia   = 2000
+	heatSeconds = 600
+	heatPerView = 10
+	heatHot     = "m0000000001"
+	heatRuns    = 60
+	heatWarmUps = 8
 )
 
 // benchLibrary knows every media of the bench.
@@ -41,9 +37,14 @@ func (benchLibrary) Media(_ context.Context, account, id string) (catalog.Media,
 
 // heatmap measures the answers of the statistics API at 1 M, 20 M and 100 M
 // intervals, in process and against the embedded engine, beside SELECT 1 in the
-// same session.
+// same session. The 100 M are the 20 M five times. What is made in a folder named by -data stays there; a run that
+// was cut off goes on where it was.
 func (b *bench) heatmap() (err error) {
-	cfg := engines.DefaultConfig(filepath.Join(b.dir, "heatmap"))
+	dir := b.data
+	if dir == "" {
+		dir = filepath.Join(b.dir, "heatmap")
+	}
+	cfg := engines.DefaultConfig(dir)
 	cfg.S3, cfg.Kafka, cfg.AllowUnsandboxed = false, false, true
 	cfg.ClickHouseMemoryBytes = 6 << 30 // the generator sorts; the answers need little
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
@@ -74,21 +75,27 @@ func (b *bench) heatmap() (err error) {
 		sizes = append(sizes, 100)
 	}
 	h := &heatBench{bench: b, db: db, stats: query.New(db, benchLibrary{}), p50: map[string]float64{}}
-	made := 0
-	for _, millions := range sizes {
-		views := millions * 1_000_000 / heatPerView
-		if err := h.generate(made, views); err != nil {
-			return err
-		}
-		made = views
-		if err := h.measure(millions); err != nil {
+	for _, millions := range []int{1, 20} {
+		if err := h.generate(millions); err != nil {
 			return err
 		}
 	}
+	if b.long {
+		if err := h.copy(20, 100); err != nil {
+			return err
+		}
+	}
+	if err := h.measure(sizes); err != nil {
+		return err
+	}
 	last := sizes[len(sizes)-1]
 	return b.report(Measure{Name: "heatmap_flatness", Ours: h.p50[fmt.Sprint("heatmap", last)], Peer: h.p50["heatmap1"], Unit: "ms", Goal: 1.2,
-		Note: fmt.Sprintf("%d M / 1 M intervals, p50", last)}, false)
+		Note: fmt.Sprintf("%d M / 1 M intervals, p50, asked in turn", last)}, false)
 }
+
+// heatAccount is the account that has so many million intervals. All of them lie
+// in the same tables, so that they are measured in one session.
+func heatAccount(millions int) string { return fmt.Sprintf("bench%05d", millions) }
 
 type heatBench struct {
 	*bench
@@ -97,63 +104,22 @@ type heatBench struct {
 	p50   map[string]float64
 }
 
-// generate adds views number first to last, made inside the engine, and the sums
-// that follow from them.
-func (h *heatBench) generate(first, last int) error {
-	ctx := clickhouse.Context(h.ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"insert_deduplicate": 0, "max_insert_threads": 2, "max_block_size": 65536, "max_execution_time": 0,
-	}))
-	started, tag := time.Now(), fmt.Sprint("made-", first)
-	for at := first; at < last; at += heatInsertBy {
-		n := min(heatInsertBy, last-at)
-		if err := h.db.Exec(ctx, generateSQL, tag, at, n); err != nil {
-			return fmt.Errorf("generate: %w", err)
+// measure times each question at each size, SELECT 1 between any two of them.
+func (h *heatBench) measure(sizes []int) error {
+	type asked struct {
+		question
+		millions int
+		times    []float64
+	}
+	var all []*asked
+	for _, millions := range sizes {
+		for _, q := range h.questions(heatAccount(millions)) {
+			all = append(all, &asked{q, millions, nil})
 		}
 	}
-	for lo := 1; lo <= heatMedia; lo += heatMedia / 10 {
-		from, to := fmt.Sprintf("m%010d", lo), fmt.Sprintf("m%010d", lo+heatMedia/10)
-		if err := h.db.AddSums(h.ctx, "account_id = ? AND media_id >= ? AND media_id < ? AND os = ?", heatAccount, from, to, tag); err != nil {
-			return fmt.Errorf("derive: %w", err)
-		}
-	}
-	for _, table := range []string{"views", "heat", "figures", "uniques"} {
-		if err := h.db.Exec(ctx, "OPTIMIZE TABLE "+table+" FINAL"); err != nil {
-			return fmt.Errorf("merge: %w", err)
-		}
-	}
-	fmt.Fprintf(os.Stderr, "heatmap: %d views made in %s\n", last-first, time.Since(started).Round(time.Second))
-	return nil
-}
-
-// measure times each question, SELECT 1 between any two of them.
-func (h *heatBench) measure(millions int) error {
-	end := time.Now().UTC().Truncate(24 * time.Hour)
-	country, range30 := query.Filter{Country: "DE", Device: "mobile"}, query.Filter{From: end.AddDate(0, 0, -30), To: end, Browser: "Firefox"}
-	questions := []struct {
-		name string
-		goal float64
-		ask  func(ctx context.Context) error
-	}{
-		{"heatmap", 3, func(ctx context.Context) error {
-			_, err := h.stats.Engagement(ctx, heatAccount, heatHot, query.Filter{})
-			return err
-		}},
-		{"report", 10, func(ctx context.Context) error {
-			_, err := h.stats.Report(ctx, heatAccount, heatHot, query.Filter{})
-			return err
-		}},
-		{"views_list", 0, func(ctx context.Context) error {
-			_, err := h.stats.Views(ctx, heatAccount, heatHot, "", 20, query.Filter{})
-			return err
-		}},
-		{"heatmap_filter_cold", 0, func(ctx context.Context) error {
-			_, err := h.stats.Engagement(ctx, heatAccount, "m0000001000", country)
-			return err
-		}},
-	}
-	ones, times := []float64{}, make([][]float64, len(questions))
+	ones := []float64{}
 	for run := range heatWarmUps + heatRuns {
-		for i, q := range questions {
+		for _, q := range all {
 			one, err := timed(func() error { return h.one() })
 			if err != nil {
 				return err
@@ -163,50 +129,100 @@ func (h *heatBench) measure(millions int) error {
 				return fmt.Errorf("%s: %w", q.name, err)
 			}
 			if run >= heatWarmUps {
-				ones, times[i] = append(ones, one), append(times[i], took)
+				ones, q.times = append(ones, one), append(q.times, took)
 			}
 		}
 	}
 	base := percentile(ones, 0.5)
-	for i, q := range questions {
-		name, goal := fmt.Sprintf("%s_%dm", q.name, millions), 0.0
-		if millions == 100 {
+	for _, q := range all {
+		name, goal := fmt.Sprintf("%s_%dm", q.name, q.millions), 0.0
+		if q.millions == 100 {
 			name, goal = q.name, q.goal
 		}
-		h.p50[fmt.Sprint(q.name, millions)] = percentile(times[i], 0.5)
-		err := h.report(Measure{Name: name, Ours: percentile(times[i], 0.5), Peer: base, Unit: "ms", Goal: goal,
-			Note: fmt.Sprintf("%d M intervals, p50; p99 %.1f ms; peer SELECT 1 in the same session, p99 %.1f ms", millions, percentile(times[i], 0.99), percentile(ones, 0.99))}, false)
+		h.p50[fmt.Sprint(q.name, q.millions)] = percentile(q.times, 0.5)
+		err := h.report(Measure{Name: name, Ours: percentile(q.times, 0.5), Peer: base, Unit: "ms", Goal: goal,
+			Note: fmt.Sprintf("%d M intervals, p50; p99 %.1f ms; peer SELECT 1 in the same session, p99 %.1f ms", q.millions, percentile(q.times, 0.99), percentile(ones, 0.99))}, false)
 		if err != nil {
 			return err
 		}
 	}
-	if err := h.filtered(millions, "heatmap_filter", country, "country, device"); err != nil {
-		return err
+	for _, millions := range sizes {
+		for _, f := range heatFilters() {
+			if err := h.filtered(millions, f); err != nil {
+				return err
+			}
+		}
+		if err := h.naive(millions); err != nil {
+			return err
+		}
 	}
-	if err := h.filtered(millions, "heatmap_filter_30d", range30, "30 days, browser"); err != nil {
-		return err
+	return nil
+}
+
+// question is an answer of the statistics API that is timed.
+type question struct {
+	name string
+	goal float64 // to SELECT 1, at 100 M intervals; 0 for none
+	ask  func(ctx context.Context) error
+}
+
+func (h *heatBench) questions(account string) []question {
+	return []question{
+		{"heatmap", 3, func(ctx context.Context) error {
+			_, err := h.stats.Engagement(ctx, account, heatHot, query.Filter{})
+			return err
+		}},
+		{"report", 10, func(ctx context.Context) error {
+			_, err := h.stats.Report(ctx, account, heatHot, query.Filter{})
+			return err
+		}},
+		{"views_list", 0, func(ctx context.Context) error {
+			_, err := h.stats.Views(ctx, account, heatHot, "", 20, query.Filter{})
+			return err
+		}},
+		{"heatmap_filter_cold", 0, func(ctx context.Context) error {
+			_, err := h.stats.Engagement(ctx, account, mediaID(1000), query.Filter{Country: "DE", Device: "mobile"})
+			return err
+		}},
 	}
-	return h.naive(millions)
+}
+
+// heatFilter is a filter with the columns that answering under it needs.
+type heatFilter struct {
+	name, what string
+	query.Filter
+	columns string
+}
+
+func heatFilters() []heatFilter {
+	end := time.Now().UTC().Truncate(24 * time.Hour)
+	return []heatFilter{
+		{"heatmap_filter", "country, device", query.Filter{Country: "DE", Device: "mobile"}, "countIf(country = 'DE'), countIf(device = 'mobile')"},
+		{"heatmap_filter_page", "page", query.Filter{Page: "https://site.example/page7"}, "countIf(page = 'https://site.example/page7')"},
+		{"heatmap_filter_30d", "30 days, browser", query.Filter{From: end.AddDate(0, 0, -30), To: end, Browser: "Firefox"}, "countIf(browser = 'Firefox')"},
+	}
 }
 
 // filtered compares a filtered heatmap of the hot media with the bare scan of the
-// columns it must read.
-func (h *heatBench) filtered(millions int, name string, f query.Filter, what string) error {
-	scan := "SELECT sum(length(first_lo)), sum(arraySum(first_lo)), sum(arraySum(first_hi)), sum(arraySum(again_lo)), sum(arraySum(again_hi)), sum(max_watched_to_ms), " +
-		"countIf(bot = 0), countIf(country = 'DE'), countIf(device = 'mobile'), countIf(browser = 'Firefox'), sum(plays), sum(ends), sum(watched_ms), sum(rewatched_ms), sum(duration_ms) FROM views WHERE account_id = ? AND media_id = ?"
-	args := []any{heatAccount, heatHot}
+// columns it must read: those it filters by, whether it is a bot's, the spans, and
+// what tells how far a view came.
+func (h *heatBench) filtered(millions int, f heatFilter) error {
+	scan := "SELECT " + f.columns + ", countIf(bot = 0), sum(arraySum(first_lo)), sum(arraySum(first_hi)), sum(arraySum(again_lo)), sum(arraySum(again_hi)), sum(max_watched_to_ms), " +
+		"sum(plays), sum(ends), sum(watched_ms), sum(rewatched_ms), sum(duration_ms) FROM views WHERE account_id = ? AND media_id = ?"
+	account := heatAccount(millions)
+	args := []any{account, heatHot}
 	if !f.From.IsZero() {
 		scan += " AND opened_at >= fromUnixTimestamp64Milli(?, 'UTC') AND opened_at < fromUnixTimestamp64Milli(?, 'UTC')"
 		args = append(args, f.From.UnixMilli(), f.To.UnixMilli())
 	}
 	var scans, ours []float64
-	for run := range 3 + 9 {
+	for run := range 3 + 15 {
 		s, err := timed(func() error { return h.drain(scan, args...) })
 		if err != nil {
 			return err
 		}
 		o, err := timed(func() error {
-			_, err := h.stats.Engagement(h.ctx, heatAccount, heatHot, f)
+			_, err := h.stats.Engagement(h.ctx, account, heatHot, f.Filter)
 			return err
 		})
 		if err != nil {
@@ -216,10 +232,10 @@ func (h *heatBench) filtered(millions int, name string, f query.Filter, what str
 			scans, ours = append(scans, s), append(ours, o)
 		}
 	}
-	m := Measure{Name: fmt.Sprintf("%s_%dm", name, millions), Ours: percentile(ours, 0.5), Peer: percentile(scans, 0.5), Unit: "ms",
-		Note: fmt.Sprintf("%d M intervals, hot media, by %s, p50; p99 %.1f ms; peer: bare scan of the columns it reads", millions, what, percentile(ours, 0.99))}
+	m := Measure{Name: fmt.Sprintf("%s_%dm", f.name, millions), Ours: percentile(ours, 0.5), Peer: percentile(scans, 0.5), Unit: "ms",
+		Note: fmt.Sprintf("%d M intervals, hot media, by %s, p50; p99 %.1f ms; peer: bare scan of the columns it reads", millions, f.what, percentile(ours, 0.99))}
 	if millions == 100 {
-		m.Name, m.Goal = name, 2
+		m.Name, m.Goal = f.name, 2
 	}
 	return h.report(m, false)
 }
@@ -230,7 +246,7 @@ func (h *heatBench) naive(millions int) error {
 	took, err := timed(func() error {
 		return h.drain(`SELECT second, count() FROM (
 			SELECT arrayJoin(arrayZip(first_lo, first_hi)) AS span, arrayJoin(range(span.1, span.2)) AS second FROM views FINAL
-			WHERE account_id = ? AND media_id = ? AND bot = 0) GROUP BY second ORDER BY second`, heatAccount, heatHot)
+			WHERE account_id = ? AND media_id = ? AND bot = 0) GROUP BY second ORDER BY second`, heatAccount(millions), heatHot)
 	})
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ type bench struct {
 	long    bool   // the 10 minute clip too
 	short   bool   // fewer rounds, shorter clips
 	clips   string // where the clips of the group transcode are; dir or one that stays
+	data    string // folder of the audience of the group heatmap, kept; a scratch one when empty
 	results *os.File
 	// measures are those of the groups transcode and origin that are wanted; none for all.
 	measures []string
@@ -60,16 +61,17 @@ func main() {
 	short := flag.Bool("short", false, "fewer and shorter rounds of the groups beacons and transcode: for a look, not for figures")
 	measures := flag.String("measures", "", "measures of the group transcode, or cold of the group origin, separated by commas (default: all)")
 	clips := flag.String("clips", "", "folder in which the clips of the group transcode are kept for later runs (default: they are made anew)")
+	data := flag.String("data", "", "folder in which the group heatmap keeps its audience, to go on with in the next run (default: a scratch folder)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *only, *measures, *clips, *long, *short); err != nil {
+	if err := run(ctx, *only, *measures, *clips, *data, *long, *short); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only, measures, clips string, long, short bool) (err error) {
+func run(ctx context.Context, only, measures, clips, data string, long, short bool) (err error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return err
@@ -89,7 +91,7 @@ func run(ctx context.Context, only, measures, clips string, long, short bool) (e
 		return err
 	}
 	defer results.Close()
-	b := &bench{ctx: ctx, root: root, dir: dir, long: long, short: short, results: results, clips: cmp.Or(clips, dir)}
+	b := &bench{ctx: ctx, root: root, dir: dir, long: long, short: short, results: results, clips: cmp.Or(clips, dir), data: data}
 	if measures != "" {
 		b.measures = strings.Split(measures, ",")
 	}
