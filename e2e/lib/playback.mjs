@@ -82,6 +82,7 @@ async function inPage(url) {
   const before = audioDecoded();
   video.currentTime = video.duration * 0.35;
   await within("the seek", sought);
+  if (video.paused) await within("the start after the seek", video.play()); // a short one has ended before
   await within("the end", video.ended ? null : event("ended"));
   seen.audioAfterSeek = audioDecoded() - before;
   seen.videoDecoded = video.webkitVideoDecodedByteCount;
