@@ -2,8 +2,8 @@
 // player and for the peers' from npm, all with the same headers and the same
 // brotli; a Chromium; and one JSON line per measure.
 import { execFile } from "node:child_process";
-import { appendFileSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFileSync, existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -58,7 +58,17 @@ async function makeHLS(dir) {
     "-master_pl_name", "multivariant.m3u8", "-var_stream_map", streams, join(dir, "v%v.m3u8"),
   ]);
   for (let v = 0; v <= RUNGS.length; v++) await join3(dir, `v${v}`);
-  await run("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", "mandelbrot=s=1280x720", "-frames:v", "1", "-q:v", "6", join(dir, "poster.jpg")]);
+}
+
+const makePoster = (dir) => run("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", "mandelbrot=s=1280x720", "-frames:v", "1", "-q:v", "6", join(dir, "poster.jpg")]);
+
+// The media is made once for a folder that BENCH_MEDIA names, else each time.
+async function media(dir, withVideo) {
+  await mkdir(dir, { recursive: true });
+  if (!existsSync(join(dir, "poster.jpg"))) await makePoster(dir);
+  if (!withVideo) return "";
+  if (!existsSync(join(dir, "multivariant.m3u8"))) await makeHLS(dir);
+  return readFile(join(dir, "multivariant.m3u8"), "utf8");
 }
 
 // Joins each three of a rendition's fragments to one segment, and its playlist.
@@ -92,10 +102,10 @@ function start(origin, multivariant) {
 }
 
 /** Starts everything; pages maps paths to HTML, made from the origin. */
-export async function startWorld(pages) {
-  const dir = await mkdtemp(join(tmpdir(), "vitascope-bench-player-"));
-  await makeHLS(dir);
-  const multivariant = await readFile(join(dir, "multivariant.m3u8"), "utf8");
+export async function startWorld(pages, { video = true } = {}) {
+  const kept = process.env.BENCH_MEDIA;
+  const dir = kept ?? (await mkdtemp(join(tmpdir(), "vitascope-bench-player-")));
+  const multivariant = await media(dir, video);
   const cache = new Map();
   let origin;
   const body = async (path) => {
@@ -150,7 +160,7 @@ export async function startWorld(pages) {
       await browser.close();
       server.closeAllConnections();
       server.close();
-      await rm(dir, { recursive: true });
+      if (!kept) await rm(dir, { recursive: true });
     },
   };
 }

@@ -1,5 +1,5 @@
-// Squeezes the whitespace out of css`...` and html`...` templates of our own
-// sources, which no minifier looks into.
+// Squeezes white space and needless quotes out of css`...` and html`...`
+// templates of our own sources, which no minifier looks into.
 import { readFile } from "node:fs/promises";
 
 /** Collapses white space in tagged css and html templates under src/. */
@@ -30,5 +30,5 @@ function squeezeCSS(text) {
 }
 
 function squeezeHTML(text) {
-  return text.replace(/\s+/g, " ").replace(/> </g, "><").trim();
+  return text.replace(/\s+/g, " ").replace(/> </g, "><").replace(/=""(?=[ >])/g, "").replace(/="([\w-]+)"(?=[ >])/g, "=$1").trim();
 }

@@ -108,18 +108,20 @@ export interface Facade {
   at(path: string): string;
   /** Puts the player in and starts it; resolves when playback has begun. */
   play(): Promise<void>;
-  /** Asks for the config, and shows what comes. */
-  load(): void;
+  /** Asks for the config, once or again, and shows what comes. */
+  load(again?: unknown): void;
+  /** Resolves when what the facade is too small for is in its place. */
+  setUp?: Promise<unknown>;
   /** What load sends along; nothing for what is open to all. */
   credentials?: Credentials;
   /** Resolves when there is a config to play. */
   playable: Promise<void>;
-  /** When playback was asked for, ms since the epoch; 0 before. */
-  asked: number;
+  /** When playback was asked for, ms since the epoch. */
+  asked?: number;
   /** Asked for by the page, not by the viewer. */
-  autoplay: boolean;
+  autoplay?: boolean;
   /** The element is away, or shows another video. */
-  stopped: boolean;
+  stopped?: boolean;
   /** Ends this stay and all that it started. */
   stop(): void;
   /** What was seen in it; there once the API is. */
@@ -147,7 +149,7 @@ export interface ExtrasChunk extends PlayerChunk {
    * There is nothing to play yet, or not for everybody: answer is the server's,
    * a config or a problem document, or nothing when it is away.
    */
-  refuse(facade: Facade, answer: unknown, res: Response | null): void;
+  refuse(facade: Facade, answer: unknown, res?: Response): void;
   /** Resolves to the element once it has the whole API and a config. */
   ready(facade: Facade): Promise<HTMLElement>;
 }

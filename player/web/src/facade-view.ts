@@ -13,14 +13,13 @@ export const css = /* css */ `
   position: relative;
   aspect-ratio: 16/9;
 }
-:host([hidden]) { display: none }
-div {
+div[part] {
   all: initial;
   position: absolute;
   inset: 0;
   display: grid;
   place-content: center;
-  justify-items: center;
+  place-items: center;
   overflow: hidden;
   container-type: inline-size;
   border-radius: var(--vitascope-radius, 12px);
@@ -35,7 +34,7 @@ img {
   height: 100%;
   object-fit: contain;
 }
-img:not([src]), [hidden] { display: none !important }
+:host([hidden]), img:not([src]), [hidden], p:empty { display: none !important }
 button {
   position: relative;
   width: clamp(48px, 13cqi, 88px);
@@ -47,16 +46,15 @@ button {
   cursor: pointer;
 }
 button:hover { scale: 1.07 }
-svg { width: 50%; fill: #fff; stroke: #fff; stroke-width: 2; stroke-linejoin: round; vertical-align: middle }
+svg { width: 50%; fill: #fff; stroke: #fff; stroke-width: 2; stroke-linejoin: round; display: block; margin: auto }
 p {
   position: relative;
   margin: 16px;
   text-align: center;
 }
-p:empty { display: none }
 @keyframes p { to { opacity: .4 } }
 @media (prefers-reduced-motion: no-preference) {
-  .w * { animation: p 1s infinite alternate }
+  .w * { animation: p 1s alternate infinite }
   button { transition: .2s }
 }
 `;

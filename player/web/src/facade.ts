@@ -7,7 +7,7 @@ const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
 
 const at = (path: string): string => new URL(path, import.meta.url).href;
-const nothing = (): void => {};
+const nothing = (): undefined => {};
 const { href } = location;
 const nav = navigator as Navigator & { connection?: { downlink: number } };
 /** In our own iframe the page is the one around it. */
@@ -40,14 +40,24 @@ class VitascopePlayer extends HTMLElement {
   static observedAttributes = ["media-id"];
 
   /** What is known of the video, or null before it is. */
-  config: MediaConfig | null = null;
+  declare config: MediaConfig | null;
 
-  video_ = document.createElement("video");
   root_ = this.attachShadow({ mode: "open" });
-  session_: Facade | null = null;
+  session_: Facade | null = this.stop_();
 
   connectedCallback(): void {
-    this.session_ ||= start(this, this.root_, this.video_);
+    const style = (name: string, from: string): void => {
+      const value = this.getAttribute(from);
+      if (value) this.style.setProperty(name, value);
+    };
+    style("--vitascope-accent", "player-color");
+    style("aspect-ratio", "aspect");
+    // What the facade is too small for does not wait.
+    if (framed || this.matches("[mode],[token],[viewer-token]") || "_vitascope" in self) {
+      const facade = this.begin_();
+      facade.setUp ||= extras().then((m) => m.setUp(facade), nothing);
+    }
+    near.observe(this);
   }
 
   disconnectedCallback(): void {
@@ -56,92 +66,100 @@ class VitascopePlayer extends HTMLElement {
   }
 
   attributeChangedCallback(): void {
-    if (this.session_) {
+    if (this.session_ && this.isConnected) {
       this.stop_();
       this.connectedCallback();
     }
   }
 
   /** Starts or goes on; resolves when playback has begun. */
-  async play(): Promise<void> {
-    return this.session_!.play();
+  play(): Promise<void> {
+    return this.begin_().play();
   }
 
   /** Pauses. */
   pause(): void {
-    this.video_.pause();
+    this.begin_().video.pause();
   }
 
   /** Resolves to the element when its whole API is there and its video known. */
   whenApiReady(): Promise<HTMLElement> {
-    return extras().then((m) => m.ready(this.session_!));
+    return extras().then((m) => m.ready(this.begin_()));
   }
 
-  stop_(): void {
+  begin_(): Facade {
+    return (this.session_ ||= start(this, this.root_));
+  }
+
+  stop_(): null {
+    near.unobserve(this);
     this.session_?.stop();
-    this.session_ = this.config = null;
-    this.video_ = document.createElement("video");
+    this.root_.adoptedStyleSheets = [sheet];
+    return (this.session_ = this.config = null);
   }
 }
 
-// One stay of the element on the page. Everything it starts ends with stop_.
-function start(host: VitascopePlayer, root: ShadowRoot, video: HTMLVideoElement): Facade {
+// What is far away is an empty box: nothing is built or fetched for it.
+const near = new IntersectionObserver((entries) => entries.map(({ target, isIntersecting }) => {
+  if (!isIntersecting) return;
+  near.unobserve(target);
+  (target as VitascopePlayer).begin_().load();
+}), { rootMargin: "300px" });
+
+// One stay of the element on the page. Everything it starts ends with stop.
+function start(host: VitascopePlayer, root: ShadowRoot): Facade {
   const attribute = (name: string): string | null => host.getAttribute(name);
+  let video: HTMLVideoElement;
   let resolve: () => void;
-  let loading: string | null = null;
+  let loading: boolean;
   let failures = 0;
   let mounted: Promise<Mounted> | null = null;
 
-  root.adoptedStyleSheets = [sheet];
   root.innerHTML = html;
   const [box, img, button, , , line] = root.querySelectorAll("*") as unknown as
     [HTMLElement, HTMLImageElement, HTMLButtonElement, Element, Element, HTMLElement];
-  const style = (name: string, from: string): void => {
-    const value = attribute(from);
-    if (value) host.style.setProperty(name, value);
-  };
-  style("--vitascope-accent", "player-color");
-  style("aspect-ratio", "aspect");
-
   // After a failure the fragment makes it another module to the browser.
   const chunk = (): Promise<PlayerChunk> =>
     (self as { ManagedMediaSource?: unknown }).ManagedMediaSource ? extras() : import(at(__CHUNKS__.player) + "#" + failures);
   const preload = (): unknown => chunk().catch(() => failures++);
 
   const facade: Facade = {
-    host, root, box, line, video, at,
+    host, root, box, line, at,
+    // Most embeds of a page are never played.
+    get video() {
+      return (video ||= document.createElement("video"));
+    },
     playable: new Promise((r) => (resolve = r)),
-    asked: 0,
-    autoplay: false,
-    stopped: false,
     async play() {
       facade.asked ||= Date.now();
-      load();
+      facade.load();
       await facade.playable;
       await (mounted ||= chunk().then((m) => m.mount(facade)).catch((err) => {
         mounted = null;
         failures++;
-        line.textContent = "This video could not be loaded.";
+        line.textContent = "This video did not load.";
         throw err;
       }));
-      return video.play();
+      return facade.video.play();
     },
     stop() {
       facade.stopped = true;
-      near.disconnect();
       mounted?.then((m) => m.destroy(), nothing);
     },
-    async load() {
-      await special;
+    async load(again) {
+      const id = attribute("media-id");
+      if (!id || (loading && !again)) return;
+      loading = true;
+      await facade.setUp;
       const { credentials } = facade;
-      const res = await fetch(at(`embed/medias/${attribute("media-id")}/config.json`),
+      const res = await fetch(at(`embed/medias/${id}/config.json`),
         credentials && { method: "POST", body: JSON.stringify(credentials) },
-      ).catch(() => null);
-      const config = await res?.json().catch(() => 0);
+      ).catch(nothing);
+      const config = await res?.json().catch(nothing);
       if (facade.stopped) return;
       if (res?.ok && config.hls_url) show(config);
       // Not there yet, not for everybody, or the server is away.
-      else extras().then((m) => m.refuse(facade, config, res), () => setTimeout(facade.load, 3e3));
+      else extras().then((m) => m.refuse(facade, config, res), () => setTimeout(facade.load, 3e3, 1));
     },
   };
 
@@ -149,39 +167,30 @@ function start(host: VitascopePlayer, root: ShadowRoot, video: HTMLVideoElement)
     box.className = "w";
     preload();
     // What playback at a rung that this connection carries starts with.
-    if (!facade.asked) host.config?.start?.find((rung) => rung.bitrate < (nav.connection?.downlink || 2) * 6e5)?.urls.map((url) => fetch(url).catch(nothing));
+    if (!facade.asked) host.config?.start?.find((rung) => rung.bitrate < (nav.connection?.downlink || 2) * 3e5)?.urls.map((url) => fetch(url).catch(nothing));
     facade.play().catch(nothing);
-  };
-
-  const load = (): void => {
-    loading ||= attribute("media-id") && (facade.load(), "1");
   };
 
   const show = (config: MediaConfig): void => {
     host.config = config;
+    // First: it measures the box, which costs a layout once that has changed.
+    attribute("do-not-track") ?? report(host, config);
     line.textContent = config.has_video ? "" : config.name;
     const poster = attribute("poster") || config.poster_url;
     if (poster) img.src = poster;
     button.hidden = false;
     button.ariaLabel = "Play: " + config.name;
-    attribute("do-not-track") ?? report(host, config);
     resolve();
     host.dispatchEvent(new Event("api-ready"));
     if (attribute("preload") == "auto") preload();
     if (attribute("autoplay") != null && !facade.asked && !matchMedia("(prefers-reduced-motion:reduce)").matches) {
-      video.muted = facade.autoplay = true;
+      facade.video.muted = facade.autoplay = true;
       go();
     }
   };
 
-  const near = new IntersectionObserver((entries) => {
-    if (entries.at(-1)!.isIntersecting) load();
-  }, { rootMargin: "300px" });
-  near.observe(box);
   button.onclick = go;
   box.onpointerenter = button.onfocus = preload;
-  const special = (framed || host.matches("[mode],[token],[viewer-token]") || "_vitascope" in self) && extras().then((m) => m.setUp(facade), nothing);
-
   return facade;
 }
 
@@ -189,12 +198,12 @@ function start(host: VitascopePlayer, root: ShadowRoot, video: HTMLVideoElement)
 function report(host: HTMLElement, config: MediaConfig): void {
   const now = Date.now();
   const { referrer } = document;
-  const page = {
-    url: (framed && referrer) || href, referrer: framed ? "" : referrer, language: nav.language,
-    player_width: host.clientWidth, player_height: host.clientHeight,
-  };
   const body = JSON.stringify({
-    v: 1, token: config.view_token, seq: 0, sent_at_ms: now, page, events: [{ k: "load", at_ms: now }],
+    v: 1, token: config.view_token, seq: 0, sent_at_ms: now, events: [{ k: "load", at_ms: now }],
+    page: {
+      url: (framed && referrer) || href, referrer: framed ? "" : referrer, language: nav.language,
+      player_width: host.clientWidth, player_height: host.clientHeight,
+    },
   });
   // Sent again, the same bytes, after 1, 2, 4 ... seconds.
   const send = (ms: number): unknown => fetch(config.beacon_url, { method: "POST", body, keepalive: true })
@@ -203,14 +212,14 @@ function report(host: HTMLElement, config: MediaConfig): void {
   send(1e3);
 }
 
-for (const name of ["currentTime", "duration", "paused", "ended", "muted", "volume", "playbackRate"]  as const) {
+for (const name of ["currentTime", "duration", "paused", "ended", "muted", "volume", "playbackRate"] as const) {
   Object.defineProperty(VitascopePlayer.prototype, name, {
     get(this: VitascopePlayer) {
-      const value = this.video_[name];
+      const value = this.begin_().video[name];
       return value !== value ? (this.config?.duration_seconds ?? value) : value;
     },
     set(this: VitascopePlayer, value: never) {
-      (this.video_ as Record<typeof name, unknown>)[name] = value;
+      (this.begin_().video as Record<typeof name, unknown>)[name] = value;
     },
   });
 }

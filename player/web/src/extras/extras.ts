@@ -35,7 +35,7 @@ export async function ready(facade: Facade): Promise<HTMLElement> {
 }
 
 /** There is nothing to play yet, or not for everybody. */
-export function refuse(facade: Facade, answer: unknown, res: Response | null): void {
+export function refuse(facade: Facade, answer: unknown, res?: Response): void {
   explainRefusal(facade, (answer || null) as Answer | null, res?.status ?? 0);
 }
 

@@ -39,7 +39,7 @@ export function askPassword(facade: Facade, wrong: boolean): void {
     event.preventDefault();
     facade.credentials = { ...facade.credentials, password: input.value };
     button.textContent = "…";
-    facade.load();
+    facade.load(true);
   };
   void facade.playable.then(() => form.remove());
   box.append(form);

@@ -15,14 +15,14 @@ export function explainRefusal(facade: Facade, answer: Answer | null, status: nu
   box.className = wait ? "w" : "";
   if (wait) {
     line.textContent = state ? "Still processing…" : "";
-    setTimeout(() => facade.stopped || facade.load(), AGAIN_MS);
+    setTimeout(() => facade.stopped || facade.load(true), AGAIN_MS);
     return;
   }
   if (type === "password-required" || type === "password-wrong") {
     void import("./password").then((m) => m.askPassword(facade, type === "password-wrong"), () => say(line, "This video needs a password."));
     return;
   }
-  if (type === "rate-limited") setTimeout(() => facade.stopped || facade.load(), AGAIN_MS * 3);
+  if (type === "rate-limited") setTimeout(() => facade.stopped || facade.load(true), AGAIN_MS * 3);
   say(line, state === "failed" ? "This video could not be processed." : (TEXTS[type] ?? answer?.detail ?? "This video is not available."));
   host.dispatchEvent(new CustomEvent("error", { detail: { code: type.replaceAll("-", "_") || "failed", message: answer?.detail ?? "", status } }));
 }

@@ -114,7 +114,7 @@ export function mountWith(makeEngine: MakeEngine): (facade: Facade) => Mounted {
     prepare(facade, config);
     const { color } = player.settings;
     if (color && !host.hasAttribute("player-color")) host.style.setProperty("--vitascope-accent", color);
-    const flush = observe(video, { tracker, meter, outbox, engine: () => engine }, { at: facade.asked, autoplay: facade.autoplay }, signal);
+    const flush = observe(video, { tracker, meter, outbox, engine: () => engine }, { at: facade.asked ?? now(), autoplay: !!facade.autoplay }, signal);
     for (const type of REPEATED) video.addEventListener(type, () => host.dispatchEvent(new Event(type)), { signal });
     identify(player);
 
@@ -182,6 +182,6 @@ function identify({ host, identify, signal }: Player): void {
 /** What the connection is thought to carry before it is measured: what the facade has chosen to fetch first. */
 function bandwidth({ start = [] }: MediaConfig): number {
   const { connection } = navigator as Navigator & { connection?: { downlink?: number } };
-  const guess = (connection?.downlink || 2) * 6e5;
+  const guess = (connection?.downlink || 2) * 3e5;
   return start.find(({ bitrate }) => bitrate < guess)?.bitrate || guess;
 }
