@@ -10,8 +10,6 @@ export function alsoAsWistia(host: Facade["host"] & VitascopeAPI): void {
   for (const [type, name] of Object.entries(ALSO)) host.addEventListener(type, () => tell(name));
   let watched = 0;
   let second = -1;
-  let muted = host.muted;
-  let full = false;
   host.addEventListener("timeupdate", () => {
     const percent = Math.floor(host.percentWatched * 100);
     if (percent !== watched) tell("percent-watched-change", { percentWatched: host.percentWatched, lastPercentWatched: watched / 100 });
@@ -20,17 +18,28 @@ export function alsoAsWistia(host: Facade["host"] & VitascopeAPI): void {
     if (now !== second) tell("second-change", { second: now });
     second = now;
   });
-  host.addEventListener("volumechange", () => {
-    if (host.muted !== muted) tell("mute-change", { isMuted: host.muted });
-    muted = host.muted;
-    tell("volume-change", { volume: host.volume });
-  });
-  // Full screen is told at the element that fills it or holds what does.
+}
+
+/** Tells, until signal aborts, when the element or what it is in fills the screen, and when no more. */
+export function tellOfFullscreen(host: HTMLElement, signal: AbortSignal): void {
+  let full = inFullscreen(host);
+  // It is told at the element that fills the screen: ours, or one that holds it.
   for (const node of [host.getRootNode(), host]) {
     node.addEventListener("fullscreenchange", () => {
       const now = inFullscreen(host);
-      if (now !== full) tell(now ? "enter-fullscreen" : "cancel-fullscreen");
+      if (now !== full) host.dispatchEvent(new CustomEvent(now ? "enter-fullscreen" : "cancel-fullscreen"));
       full = now;
-    });
+    }, { signal });
   }
+}
+
+/** Tells of sound by Wistia's names, of a media element that may not be in the player yet. */
+export function tellOfSound({ host, video }: Facade): void {
+  let { muted, volume } = video;
+  video.addEventListener("volumechange", () => {
+    const now = { muted: video.muted, volume: video.volume };
+    if (now.muted !== muted) host.dispatchEvent(new CustomEvent("mute-change", { detail: { isMuted: now.muted } }));
+    if (now.volume !== volume) host.dispatchEvent(new CustomEvent("volume-change", { detail: { volume: now.volume } }));
+    ({ muted, volume } = now);
+  });
 }

@@ -1,7 +1,7 @@
 import { Coverage } from "../beacon/coverage";
 import type { Facade } from "../contract";
 import { forget } from "../player/memory";
-import { alsoAsWistia } from "./events";
+import { alsoAsWistia, tellOfSound } from "./events";
 import type { VitascopeAPI } from "./types";
 
 type Host = Facade["host"] & VitascopeAPI;
@@ -28,6 +28,7 @@ export function installAPI(facade: Facade): void {
   const first = !Object.hasOwn(host, "percentWatched");
   const seen: Seen = (facade.seen = { at: 0, counts: new Float64Array(0), union: new Coverage() });
   facade.video.addEventListener("timeupdate", () => watch(facade, seen));
+  tellOfSound(facade);
   if (first) alsoAsWistia(host);
 
   const attribute = (name: string): Accessor => ({

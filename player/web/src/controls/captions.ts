@@ -41,6 +41,61 @@ export function addTracks(player: Player): void {
   video.textTracks.addEventListener("change", changed, { signal });
 }
 
+/** Of the sizes that style.ts gives captions: what one line of them is high. */
+const LINE = { least: 15, ofWidth: 0.026, height: 1.35 };
+/** Between the picture's edge, the bar and the captions. */
+const GAP_PX = 8;
+
+/**
+ * Keeps captions that sit at the bottom above the controls while those are
+ * shown. Captions placed elsewhere stay where their author put them.
+ */
+export function liftCaptions({ video, controller, signal }: Player): void {
+  const written = new Map<VTTCue, LineAndPositionSetting>();
+  const lay = (): void => {
+    const bar = controller.querySelector<HTMLElement>("media-control-bar");
+    const shown = !!bar && (video.paused || !controller.hasAttribute("userinactive"));
+    const track = showing(video);
+    const active = new Set([...(track?.activeCues ?? [])] as VTTCue[]);
+    for (const [cue, line] of written) {
+      if (active.has(cue) && shown) continue;
+      cue.line = line;
+      written.delete(cue);
+    }
+    if (!shown) return;
+    let moved = false;
+    const scale = Number(controller.style.getPropertyValue("--caption-scale")) || 1;
+    const step = Math.max(LINE.least, LINE.ofWidth * video.clientWidth) * LINE.height * scale;
+    for (const cue of active) {
+      const line = written.get(cue) ?? cue.line;
+      const lifted = lift(cue, line, step, bar.offsetHeight + 2 * GAP_PX, video.clientHeight);
+      written.set(cue, line);
+      moved ||= cue.line !== lifted;
+      cue.line = lifted;
+    }
+    // While nothing plays, browsers lay captions out anew only when they are shown anew.
+    if (!moved || !track || !video.paused) return;
+    track.mode = "hidden";
+    track.mode = "showing";
+  };
+  for (const type of ["userinactivechange", "captionsizechange"]) controller.addEventListener(type, lay, { signal });
+  for (const type of ["play", "pause", "resize"]) video.addEventListener(type, lay, { signal });
+  const follow = (): void => {
+    for (const track of captionTracks(video)) track.oncuechange = lay;
+    lay();
+  };
+  for (const type of ["addtrack", "change"]) video.textTracks.addEventListener(type, follow, { signal });
+  follow();
+}
+
+// Where a cue goes above a bar: lines count from the bottom when they are negative.
+function lift(cue: VTTCue, line: LineAndPositionSetting, step: number, bar: number, height: number): LineAndPositionSetting {
+  if (cue.vertical !== "" || (typeof line === "number" && cue.snapToLines && line >= 0)) return line;
+  const rows = cue.text.split("\n").length;
+  if (cue.snapToLines) return (line === "auto" ? -rows : (line as number)) - Math.ceil(bar / step);
+  return typeof line === "number" ? Math.min(line, Math.max(0, 100 - ((bar + rows * step) / height) * 100)) : line;
+}
+
 /** The caption tracks on offer. */
 export function captionTracks(video: HTMLVideoElement): TextTrack[] {
   return [...video.textTracks].filter((track) => track.kind === "captions" || track.kind === "subtitles");

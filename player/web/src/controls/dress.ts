@@ -11,10 +11,11 @@ import "media-chrome/dist/media-pip-button.js";
 import "media-chrome/dist/media-fullscreen-button.js";
 import "media-chrome/dist/media-airplay-button.js";
 import "media-chrome/dist/media-loading-indicator.js";
+import { tellOfFullscreen } from "../api/events";
 import { installAPI } from "../api/install";
 import type { ControlName } from "../contract";
 import type { Player } from "../player/part";
-import { addTracks, captionTracks } from "./captions";
+import { addTracks, captionTracks, liftCaptions } from "./captions";
 import { addChapters } from "./chapters";
 import { markup } from "./markup";
 import { notice, type Failure } from "./notice";
@@ -52,22 +53,31 @@ export function dress(player: Player): void {
   }
   for (const [name, value] of Object.entries({
     keyboardforwardseekoffset: "5", keyboardbackwardseekoffset: "5",
+    // Its list of keys covers the page and speaks of ten seconds; ours is in panels/keys.ts.
+    hotkeys: "noshift+/",
     part: "controls",
   })) controller.setAttribute(name, value);
   const focused = facade.root.activeElement === controller;
   controller.append(parts);
+  // Below zero, the tab key passes by all that is slotted into it.
+  controller.tabIndex = 0;
   if (config.storyboard_url) {
     const track = document.createElement("track");
     Object.assign(track, { kind: "metadata", label: "thumbnails", default: true, src: config.storyboard_url });
     player.video.append(track);
   }
   addTracks(player);
+  liftCaptions(player);
   addChapters(player);
   remember(player);
   installAPI(facade);
+  tellOfFullscreen(host, player.signal);
   if (focused) controller.querySelector<HTMLElement>("media-play-button")?.focus();
   callMenus(player);
   callLater(player);
+  controller.addEventListener("keydown", ({ key, ctrlKey, altKey, metaKey }) => {
+    if (key === "?" && !(ctrlKey || altKey || metaKey)) import("../panels/keys").then((m) => m.toggleKeys(player), () => {});
+  }, { signal: player.signal });
   player.signal.addEventListener("abort", () => controller.replaceChildren());
 }
 

@@ -41,13 +41,12 @@ media-controller {
   --media-loading-indicator-icon-height: clamp(40px, 14cqi, 84px);
   font-variant-numeric: tabular-nums;
 }
+media-controller:focus-visible { outline: 2px solid #fff; outline-offset: -4px }
 video::cue {
   background: rgb(10 10 16 / .82);
   color: #fff;
-  font: 500 calc(max(15px, 4.6cqh) * var(--caption-scale, 1))/1.35 system-ui, sans-serif;
+  font: 500 calc(max(15px, 2.6cqi) * var(--caption-scale, 1))/1.35 system-ui, sans-serif;
 }
-video::-webkit-media-text-track-container { transition: transform .2s; transform: translateY(-64px) }
-[userinactive]:not([mediapaused]) > video::-webkit-media-text-track-container { transform: translateY(-8px) }
 .shade {
   position: absolute;
   inset: auto 0 0;
@@ -132,6 +131,10 @@ media-control-bar :is(media-time-range, media-volume-range) { min-height: 0; bor
   media-control-bar { margin: 0 4px 4px }
 }
 @media (prefers-reduced-motion: reduce) {
-  media-controller { --media-control-transition-in: none; --media-control-transition-out: none }
+  media-controller { --media-control-transition-in: none; --media-control-transition-out: none; --vitascope-slide: 0s }
+  media-controller :is(media-settings-menu, media-captions-menu, media-chrome-menu, media-rendition-menu, media-playback-rate-menu, media-audio-track-menu) {
+    --media-menu-transition-in: opacity 1ms;
+    --media-menu-transition-out: none;
+  }
 }
 `;

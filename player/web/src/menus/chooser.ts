@@ -15,9 +15,10 @@ interface MenuItem extends HTMLElement {
 
 /**
  * An entry of the settings menu that opens a list of choices, made of
- * media-chrome's generic menu elements. current is asked each time it opens.
+ * media-chrome's generic menu elements. current is asked each time it opens;
+ * with again, what is chosen already can be chosen again.
  */
-export function chooser(player: Player, title: string, choices: readonly Choice[], current: () => string, choose: (value: string) => void): HTMLElement {
+export function chooser(player: Player, title: string, choices: readonly Choice[], current: () => string, choose: (value: string) => void, again = false): HTMLElement {
   const entry = document.createElement("media-settings-menu-item");
   entry.append(title);
   const menu = document.createElement("media-chrome-menu");
@@ -44,11 +45,16 @@ export function chooser(player: Player, title: string, choices: readonly Choice[
     return item;
   });
   menu.append(heading, ...items);
-  menu.addEventListener("change", () => {
-    const chosen = items.find((item) => item.checked);
-    if (chosen && chosen.value !== current()) choose(chosen.value);
-    else if (chosen && title === "Chapters") choose(chosen.value);
-  });
+  for (const item of items) {
+    const pick = (): void => {
+      if (again || item.value !== current()) choose(item.value);
+    };
+    item.addEventListener("click", pick);
+    // The menu tells of a change only, and closes on the key.
+    item.addEventListener("keydown", ({ key, ctrlKey, altKey, metaKey }) => {
+      if ((key === "Enter" || key === " ") && !(ctrlKey || altKey || metaKey)) pick();
+    });
+  }
   const mark = (): void => {
     const now = current();
     for (const item of items) item.checked = item.value === now;

@@ -52,23 +52,20 @@ export function addMenus(player: Player): void {
       if (!chapter) return;
       player.act("chapter", `chapter-${value}`, "click", chapter.title);
       video.currentTime = chapter.from;
-    }));
+    }, true));
   }
   if (captionTracks(video).length > 0) {
     let size = "1";
     menu.append(chooser(player, "Caption size", SIZES.map(([value, text]) => ({ value, text })), () => size, (value) => {
       size = value;
       controller.style.setProperty("--caption-scale", value);
+      controller.dispatchEvent(new Event("captionsizechange"));
     }));
   }
   if (captionTracks(video).length > 0 && on("transcript")) {
     menu.append(command("Transcript", () => void import("../panels/transcript").then((m) => m.toggleTranscript(player), () => {})));
   }
-  menu.append(command("Keyboard shortcuts", () => {
-    controller.dispatchEvent(new KeyboardEvent("keyup", { key: "?", shiftKey: true }));
-    controller.dispatchEvent(new KeyboardEvent("keydown", { key: "?", shiftKey: true }));
-    controller.dispatchEvent(new KeyboardEvent("keyup", { key: "?", shiftKey: true }));
-  }));
+  menu.append(command("Keyboard shortcuts", () => void import("../panels/keys").then((m) => m.toggleKeys(player), () => {})));
   const menus = [...template.content.children];
   controller.append(template.content);
   reportChoices(player);

@@ -15,7 +15,9 @@ media-settings-menu, media-captions-menu {
 media-chrome-menu { max-width: min(320px, 80cqi) }
 media-settings-menu-item, media-settings-menu > media-chrome-menu-item { padding: 5px 6px 5px 14px; border-radius: 8px; margin: 0 4px }
 media-settings-menu > media-chrome-menu-item { padding: 5px 14px }
-.detail { margin-inline-start: auto; padding-inline-start: 18px; opacity: .72; font-variant-numeric: tabular-nums }
+media-chrome-menu[slot] { min-width: min(260px, 80cqi) }
+media-chrome-menu-item > span:first-child { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+.detail { flex: none; margin-inline-start: auto; padding-inline-start: 18px; opacity: .72; font-variant-numeric: tabular-nums }
 .quality:has([mediarenditionunavailable]), .sound:has([mediaaudiotrackunavailable]) { display: none }
 @container (width < 460px) {
   media-settings-menu, media-captions-menu { right: 6px; bottom: 44px; max-height: calc(100% - 50px) }
