@@ -3,7 +3,7 @@
 // brotli; a Chromium; and one JSON line per measure.
 import { execFile } from "node:child_process";
 import { appendFileSync, existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -144,7 +144,8 @@ export async function startWorld(pages, { video = true } = {}) {
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   origin = `http://127.0.0.1:${server.address().port}`;
   // Compressed once, before anything is timed.
-  for (const path of ["/player.js", ...Object.keys(PEERS)]) await fetch(origin + path);
+  const assets = (await readdir(join(dist, "assets"))).filter((name) => /\.(js|css)$/.test(name)).map((name) => `/assets/player/${name}`);
+  for (const path of ["/player.js", ...assets, ...Object.keys(PEERS)]) await fetch(origin + path);
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
