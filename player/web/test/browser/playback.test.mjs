@@ -323,6 +323,7 @@ test("keys work: space, arrows, mute; and the quality menu lists what there is",
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await at(page, 1);
+  await page.locator("media-controller:defined media-play-button:focus").waitFor();
   await page.keyboard.press("k");
   await until(() => prop(page, "paused"), "the pause");
   const before = await prop(page, "currentTime");
