@@ -43,6 +43,7 @@ type bench struct {
 	dir     string // scratch, removed at the end
 	long    bool   // the 10 minute clip too
 	short   bool   // fewer rounds, shorter clips
+	turns   int    // rounds of each measure of the group transcode; 0: as many as it takes
 	clips   string // where the clips of the group transcode are; dir or one that stays
 	data    string // folder of the audience of the group heatmap, kept; a scratch one when empty
 	results *os.File
@@ -62,39 +63,39 @@ func main() {
 	measures := flag.String("measures", "", "measures of the group transcode, or cold of the group origin, separated by commas (default: all)")
 	clips := flag.String("clips", "", "folder in which the clips of the group transcode are kept for later runs (default: they are made anew)")
 	data := flag.String("data", "", "folder in which the group heatmap keeps its audience, to go on with in the next run (default: a scratch folder)")
+	rounds := flag.Int("rounds", 0, "how often both sides take turns in the group transcode (default: 2 to 5, by measure)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *only, *measures, *clips, *data, *long, *short); err != nil {
+	b := &bench{ctx: ctx, long: *long, short: *short, turns: *rounds, clips: *clips, data: *data}
+	if *measures != "" {
+		b.measures = strings.Split(*measures, ",")
+	}
+	if err := b.runGroups(*only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only, measures, clips, data string, long, short bool) (err error) {
-	root, err := os.Getwd()
-	if err != nil {
+// runGroups runs the groups that are wanted, all when only is empty, in a scratch
+// folder of their own.
+func (b *bench) runGroups(only string) (err error) {
+	if b.root, err = os.Getwd(); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "vitascope-bench-")
-	if err != nil {
+	if b.dir, err = os.MkdirTemp("", "vitascope-bench-"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if clips != "" {
-		if err := os.MkdirAll(clips, 0o755); err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	if b.clips = cmp.Or(b.clips, b.dir); b.clips != b.dir {
+		if err := os.MkdirAll(b.clips, 0o755); err != nil {
 			return err
 		}
 	}
-	results, err := os.OpenFile(filepath.Join(root, "bench.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
+	if b.results, err = os.OpenFile(filepath.Join(b.root, "bench.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
 		return err
 	}
-	defer results.Close()
-	b := &bench{ctx: ctx, root: root, dir: dir, long: long, short: short, results: results, clips: cmp.Or(clips, dir), data: data}
-	if measures != "" {
-		b.measures = strings.Split(measures, ",")
-	}
+	defer b.results.Close()
 	groups := []struct {
 		name string
 		run  func() error

@@ -35,12 +35,16 @@ func (b *bench) transcodeGroup() error {
 	return nil
 }
 
-// rounds is how often both sides of a quick measure take turns.
-func (b *bench) rounds() int {
-	if b.short {
-		return 3
+// rounds is how often both sides of a measure take turns, unless the command line
+// says.
+func (b *bench) rounds(usual, short int) int {
+	switch {
+	case b.turns > 0:
+		return b.turns
+	case b.short:
+		return short
 	}
-	return 5
+	return usual
 }
 
 // instantRung compares the last byte of an H.264 upload to what a player needs to
@@ -55,7 +59,7 @@ func (b *bench) instantRung() error {
 		return err
 	}
 	var ours, peers []float64
-	for range b.rounds() {
+	for range b.rounds(5, 3) {
 		took, err := b.playableAfter(clip)
 		if err != nil {
 			return err
@@ -84,7 +88,7 @@ func (b *bench) instantFlatness() error {
 			return err
 		}
 	}
-	for range b.rounds() {
+	for range b.rounds(5, 3) {
 		for i, clip := range clips {
 			d, err := b.playableAfter(clip)
 			if err != nil {
@@ -129,7 +133,7 @@ func (b *bench) firstRung() error {
 		return err
 	}
 	var ours, peers []float64
-	for range b.rounds() {
+	for range b.rounds(5, 3) {
 		took, err := b.playableAfter(clip)
 		if err != nil {
 			return err
@@ -167,13 +171,9 @@ func (b *bench) costOf(name string, goal float64, seconds, kbps int, sourceTop b
 	if err != nil {
 		return err
 	}
-	rounds := 2
-	if b.short {
-		rounds = 1
-	}
 	var ours, peers []float64
 	var mine, theirs map[string]float64
-	for range rounds {
+	for range b.rounds(2, 1) {
 		cpu, rungs, err := b.ourLadder(clip, sourceTop)
 		if err != nil {
 			return err

@@ -30,9 +30,9 @@ type effort struct {
 // workers that wait for nothing and make nothing twice would need follows from the
 // processor time, which is told too: as much for two as for one.
 func (b *bench) twoWorkers() error {
-	seconds, rounds := 60, 2
+	seconds := 60
 	if b.short {
-		seconds, rounds = 20, 1
+		seconds = 20
 	}
 	clip, err := b.film(seconds, 8000)
 	if err != nil {
@@ -50,7 +50,7 @@ func (b *bench) twoWorkers() error {
 	}
 	var wall, cpu [2][]float64
 	peak := 0.0
-	for range rounds {
+	for range b.rounds(2, 1) {
 		for n := range wall {
 			e, err := b.withWorkers(engines, front, clip, n+1)
 			if err != nil {
