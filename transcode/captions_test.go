@@ -43,7 +43,7 @@ func TestSubtitlesAndChaptersOfASourceAreKept(t *testing.T) {
 			m := w.upload(t, mediatest.Generate(t, c.file, args(picture("320x180", "25", "3"), []string{"-i", text, "-i", chapters,
 				"-map", "0:v", "-map", "1", "-map", "1", "-map_metadata", "2", "-map_chapters", "2",
 				"-metadata:s:s:0", "language=ger", "-metadata:s:s:1", "language=eng"}, c.args)...))
-			m = w.await(t, m.ID, catalog.StateReady, time.Minute)
+			m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
 			dir := w.hls(t, m)
 			p := readHLS(t, dir)
 			pointer, err := w.store.ReadPointer(t.Context(), m.ID)

@@ -24,7 +24,7 @@ func TestOtherCodecsAreVariantsOfTheirOwn(t *testing.T) {
 	w.codecs = []string{"hevc", "av1"}
 	w.start(t)
 	source := mediatest.Generate(t, "a.mkv", args(picture("320x180", "25", "9"), []string{"-c:v", "ffv1", "-pix_fmt", "yuv420p", "-colorspace", "bt709"})...)
-	m := w.await(t, w.upload(t, source).ID, catalog.StateReady, 2*time.Minute)
+	m := w.await(t, w.upload(t, source).ID, catalog.StateReady, 5*time.Minute)
 	dir := w.hls(t, m)
 	raw, err := os.ReadFile(filepath.Join(dir, "multivariant.m3u8"))
 	require.NoError(t, err)

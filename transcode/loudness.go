@@ -24,10 +24,11 @@ const (
 )
 
 // How much of a track is measured: all of it up to the first, as a whole or in
-// windows of a longer one. When nothing plays yet viewers wait for it.
+// windows of a longer one. When nothing plays yet viewers wait for it, while the first
+// pictures need the processors.
 const (
 	measureMost  = 5 * time.Minute
-	measureHurry = time.Minute
+	measureHurry = 20 * time.Second
 )
 
 // normalise sets the gain of the audio renditions of an encode by what a child
@@ -65,15 +66,15 @@ func (s *Service) normalise(ctx context.Context, u *uploader, encode *child.Job,
 	for i := range spec.Audio {
 		a := &spec.Audio[i]
 		if l, ok := measured[a.Track]; ok {
-			a.GainDB, a.Limit = gain(l)
+			a.GainDB, a.Limit = gain(l, encode.Duration <= most)
 		}
 	}
 	return nil
 }
 
 // gain is what brings a track to the target, and whether its peaks then need
-// limiting.
-func gain(l child.Loudness) (db float64, limit bool) {
+// limiting, as those may that were not measured.
+func gain(l child.Loudness, whole bool) (db float64, limit bool) {
 	if l.LUFS < quietest {
 		return 0, false
 	}
@@ -81,5 +82,5 @@ func gain(l child.Loudness) (db float64, limit bool) {
 	if math.Abs(db) < gainWorth {
 		db = 0
 	}
-	return db, db != 0 && l.PeakDB+db > ceilingDB
+	return db, db != 0 && (l.PeakDB+db > ceilingDB || db > 0 && !whole)
 }

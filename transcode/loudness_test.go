@@ -25,7 +25,7 @@ func TestEveryVideoIsAsLoudAsTheNext(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			m := w.await(t, w.upload(t, mediatest.Generate(t, "a.wav", "-f", "lavfi", "-i", source)).ID, catalog.StateReady, time.Minute)
+			m := w.await(t, w.upload(t, mediatest.Generate(t, "a.wav", "-f", "lavfi", "-i", source)).ID, catalog.StateReady, 5*time.Minute)
 			dir := w.hls(t, m)
 			p := readHLS(t, dir)
 			lufs, peak := loudness(t, filepath.Join(dir, p.audio.uri))

@@ -23,7 +23,7 @@ func TestEveryAudioTrackCanBeChosen(t *testing.T) {
 	file := mediatest.Generate(t, "a.mkv", args(picture("320x180", "25", "7"), tones, []string{"-map", "0", "-map", "1", "-map", "2", "-map", "3"}, x264,
 		[]string{"-c:a", "ac3", "-metadata:s:a:0", "language=ger", "-metadata:s:a:1", "language=eng", "-metadata:s:a:1", "title=Director's \"cut\"\ncommentary",
 			"-metadata:s:a:2", "language=eng", "-disposition:a:0", "0", "-disposition:a:2", "default", "-disposition:a:1", "visual_impaired"})...)
-	m := w.await(t, w.upload(t, file).ID, catalog.StateReady, time.Minute)
+	m := w.await(t, w.upload(t, file).ID, catalog.StateReady, 5*time.Minute)
 	dir := w.hls(t, m)
 	p := readHLS(t, dir)
 	var got []string
@@ -80,7 +80,7 @@ func TestSoundAndPictureAreInPlaceFromTheFirstSample(t *testing.T) {
 		"-f", "lavfi", "-i", `color=black:size=320x180:rate=25:duration=13,drawbox=t=fill:color=white:enable='lt(mod(t,4),0.099)'`,
 		"-f", "lavfi", "-i", `aevalsrc='0.6*sin(1000*2*PI*t)*lt(mod(t,4),0.1)':s=48000:d=13`,
 		"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
-	m := w.await(t, w.upload(t, file).ID, catalog.StateReady, time.Minute)
+	m := w.await(t, w.upload(t, file).ID, catalog.StateReady, 5*time.Minute)
 	dir := w.hls(t, m)
 	p := readHLS(t, dir)
 	want := []float64{0, 4, 8, 12}

@@ -114,7 +114,7 @@ func TestWorkGoesOnAfterAStop(t *testing.T) {
 			}
 		}
 		return false
-	}, time.Minute, 20*time.Millisecond)
+	}, 3*time.Minute, 20*time.Millisecond)
 	w.stop()
 	interrupted, err := w.db.MediaByID(t.Context(), m.ID)
 	require.NoError(t, err)
