@@ -26,46 +26,48 @@ func (b *bench) hevc(seconds int) (string, error) {
 // unitSeconds is what is encoded of a clip; the rest repeats it.
 const unitSeconds = 20
 
-// clipOf makes a clip of a codec as long as wanted, unless it is there already.
+// clipOf makes a clip of a codec as long as wanted, unless it is there already. Picture
+// and sound are repeated each by itself: together they would leave a gap where the
+// sound is the longer by a part of its last frame.
 func (b *bench) clipOf(name, tag string, seconds int, codec ...string) (string, error) {
-	path, unit := filepath.Join(b.clips, fmt.Sprintf("%s-%d.mp4", name, seconds)), filepath.Join(b.clips, name+".mp4")
+	path := filepath.Join(b.clips, fmt.Sprintf("%s-%d.mp4", name, seconds))
 	if exists(path) {
 		return path, nil
 	}
-	if !exists(unit) {
-		master, err := b.master()
-		if err != nil {
-			return "", err
-		}
-		args := append([]string{"-i", master}, codec...)
-		if err := b.makeClip(unit, append(args, "-c:a", "copy", "-tag:v", tag)...); err != nil {
-			return "", err
-		}
+	master, err := b.part("master.mp4", "-f", "lavfi",
+		"-i", "mandelbrot=size=960x540:rate=30:end_pts=600:inner=mincol,scale=1920:1080:flags=bicubic,noise=alls=5:allf=t",
+		"-t", strconv.Itoa(unitSeconds), "-c:v", "libx264", "-preset", "ultrafast", "-qp", "12", "-pix_fmt", "yuv420p")
+	if err != nil {
+		return "", err
 	}
-	return path, b.makeClip(path, "-stream_loop", strconv.Itoa(seconds/unitSeconds-1), "-i", unit, "-c", "copy", "-tag:v", tag, "-movflags", "+faststart")
+	picture, err := b.part(name+".mp4", append(append([]string{"-i", master}, codec...), "-tag:v", tag)...)
+	if err != nil {
+		return "", err
+	}
+	sound, err := b.part("sound.mp4", "-f", "lavfi", "-i", "sine=frequency=440:beep_factor=4:sample_rate=48000",
+		"-t", strconv.Itoa(unitSeconds), "-c:a", "aac", "-b:a", "128k")
+	if err != nil {
+		return "", err
+	}
+	again := strconv.Itoa(seconds/unitSeconds - 1)
+	return b.part(filepath.Base(path), "-stream_loop", again, "-i", picture, "-stream_loop", again, "-i", sound,
+		"-map", "0:v", "-map", "1:a", "-c", "copy", "-t", strconv.Itoa(seconds), "-tag:v", tag, "-movflags", "+faststart")
 }
 
-// master makes, once, the pictures and the sound that all clips are encoded from,
-// hardly compressed: to compute them costs more than to encode them.
-func (b *bench) master() (string, error) {
-	path := filepath.Join(b.clips, "master.mp4")
+// part has ffmpeg make, once, a file of the folder of clips, which is there as a whole
+// or not at all. What all clips are encoded from is hardly compressed: to compute its
+// pictures costs more than to encode them.
+func (b *bench) part(name string, args ...string) (string, error) {
+	path := filepath.Join(b.clips, name)
 	if exists(path) {
 		return path, nil
 	}
-	return path, b.makeClip(path,
-		"-f", "lavfi", "-i", "mandelbrot=size=960x540:rate=30:end_pts=600:inner=mincol,scale=1920:1080:flags=bicubic,noise=alls=5:allf=t",
-		"-f", "lavfi", "-i", "sine=frequency=440:beep_factor=4:sample_rate=48000", "-t", strconv.Itoa(unitSeconds),
-		"-c:v", "libx264", "-preset", "ultrafast", "-qp", "12", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "128k")
-}
-
-// makeClip has ffmpeg make a file, which is there as a whole or not at all.
-func (b *bench) makeClip(path string, args ...string) error {
-	part := strings.TrimSuffix(path, ".mp4") + ".part.mp4"
+	unfinished := strings.TrimSuffix(path, ".mp4") + ".part.mp4"
 	args = append([]string{"-nostdin", "-loglevel", "error", "-y"}, args...)
-	if err := b.run("ffmpeg", append(args, part)...); err != nil {
-		return err
+	if err := b.run("ffmpeg", append(args, unfinished)...); err != nil {
+		return "", err
 	}
-	return os.Rename(part, path)
+	return path, os.Rename(unfinished, path)
 }
 
 func exists(path string) bool {
