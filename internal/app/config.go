@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vitascope/vitascope/analytics/collect"
+	"github.com/vitascope/vitascope/ingest"
 	"github.com/vitascope/vitascope/internal/auth"
 )
 
@@ -70,6 +71,9 @@ type Config struct {
 	PlayerDiskCache      bool     // keep what was read from S3 on this machine's disk
 	PlayerDiskCacheBytes int64    // how much of it
 
+	ImportNetworks       []*net.IPNet // networks that imports by URL may reach though they are not public; default none
+	ImportBytesPerSecond int64        // how fast this process fetches imports
+
 	CollectAddressRate int    // beacons a second from one address
 	CollectMediaRate   int    // beacons a second for one media
 	CollectSpoolBytes  int64  // cap of what waits on disk while the event log is away
@@ -98,6 +102,7 @@ func DefaultConfig() Config {
 		ClickHouseMemoryBytes: 700 << 20,
 		TranscodeWorkers:      defaultWorkers(),
 		TranscodeThreads:      1,
+		ImportBytesPerSecond:  ingest.DefaultImportConfig().BytesPerSecond,
 		CollectAddressRate:    collect.DefaultConfig().AddressPerSecond,
 		CollectMediaRate:      collect.DefaultConfig().MediaPerSecond,
 		CollectSpoolBytes:     collect.DefaultConfig().SpoolBytes,
@@ -161,6 +166,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.TranscodeThreads, "transcode-threads", c.TranscodeThreads, "threads of each encode; several encodes with one thread are more efficient than one with several")
 	fs.StringSliceVar(&c.ExtraCodecs, "extra-codecs", c.ExtraCodecs, "make ladders in hevc or av1 too, besides H.264 (default: none)")
 	fs.BoolVar(&c.KeepLoudness, "keep-loudness", c.KeepLoudness, "leave sound as loud as it is (default: each video is brought to -16 LUFS, EBU R 128)")
+	fs.Var((*networks)(&c.ImportNetworks), "import-networks", "networks that imports by URL may reach though they are not public, such as 10.0.0.0/8 (default: none)")
+	fs.Int64Var(&c.ImportBytesPerSecond, "import-bytes-per-second", c.ImportBytesPerSecond, "how fast this process fetches imports by URL, at most")
 	fs.IntVar(&c.CollectAddressRate, "collect-address-rate", c.CollectAddressRate, "beacons a second taken from one address")
 	fs.IntVar(&c.CollectMediaRate, "collect-media-rate", c.CollectMediaRate, "beacons a second taken for one media")
 	fs.Int64Var(&c.CollectSpoolBytes, "collect-spool-bytes", c.CollectSpoolBytes, "cap of the beacons kept on disk while the event log is away")
@@ -255,6 +262,9 @@ func (c *Config) Validate() error {
 	}
 	if c.TranscodeThreads < 1 || c.TranscodeThreads > 64 {
 		bad("transcode-threads", "must be from 1 to 64")
+	}
+	if c.ImportBytesPerSecond < 1<<20 {
+		bad("import-bytes-per-second", "must be at least %d", 1<<20)
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		bad("log-format", "must be text or json")

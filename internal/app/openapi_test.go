@@ -14,6 +14,7 @@ import (
 
 	"github.com/vitascope/vitascope/analytics/query"
 	"github.com/vitascope/vitascope/analytics/replay"
+	"github.com/vitascope/vitascope/ingest"
 	"github.com/vitascope/vitascope/ingest/library"
 	"github.com/vitascope/vitascope/ingest/marketing"
 	"github.com/vitascope/vitascope/ingest/sharing"
@@ -48,6 +49,11 @@ func document(t *testing.T) (huma.API, *echo.Echo) {
 	hooks, err := webhooks.New(wc, nil, nil, log)
 	require.NoError(t, err)
 	hooks.Register(api)
+	up := ingest.DefaultConfig()
+	up.TempDir = t.TempDir()
+	imports, err := ingest.NewImports(ingest.DefaultImportConfig(), up, nil, nil, nil, log)
+	require.NoError(t, err)
+	imports.Register(api)
 	query.Register(api, query.New(nil, nil), log)
 	replay.Register(api, nil)
 	return api, e

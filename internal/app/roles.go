@@ -102,6 +102,9 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 		jc.Queues[jobs.QueueFirst] = max(1, a.cfg.TranscodeWorkers/2)
 		jc.Queues[jobs.QueueSound] = max(2, a.cfg.TranscodeWorkers/2)
 	}
+	if a.cfg.Has(RoleIngest) {
+		jc.Queues[jobs.QueueImport] = importsAtOnce
+	}
 	if a.cfg.Has(RoleAPI) {
 		jc.Queues[jobs.QueueDefault] = 4
 		jc.Queues[jobs.QueueWebhooks] = 32
@@ -131,6 +134,11 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 		}
 		svc.Register(p.echo)
 		p.loops = append(p.loops, loop{name: "ingest", run: svc.Run})
+		imports, err := a.imports(c, client)
+		if err != nil {
+			return err
+		}
+		imports.AddWorkers(client)
 	}
 	if a.cfg.Has(RoleAPI) {
 		if err := a.addAPI(p, c, client); err != nil {
@@ -139,6 +147,16 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 	}
 	p.loops = append(p.loops, loop{name: "jobs", run: client.Run})
 	return nil
+}
+
+// importsAtOnce is how many imports a process fetches at once.
+const importsAtOnce = 2
+
+// imports is what accepts imports in the API, and what fetches them beside uploads.
+func (a *App) imports(c *clients, client *jobs.Client) (*ingest.Imports, error) {
+	up := ingest.DefaultConfig()
+	up.TempDir = filepath.Join(a.tempDir(), uploadsDir)
+	return ingest.NewImports(ingest.ImportConfig{Networks: a.cfg.ImportNetworks, BytesPerSecond: a.cfg.ImportBytesPerSecond}, up, c.catalog, c.blobs, client, a.log)
 }
 
 // addAPI builds the JSON API and the dashboard.
@@ -152,6 +170,11 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 		return err
 	}
 	lib.Register(api)
+	imports, err := a.imports(c, client)
+	if err != nil {
+		return err
+	}
+	imports.Register(api)
 	library.AddWorkers(client, c.blobs)
 	p.loops = append(p.loops, loop{name: "library", run: lib.Run, withServer: true})
 	shared, err := sharing.New(sharing.Config{PublicURL: a.cfg.PublicURL, GrantKey: a.keys.Grant, SealingKey: a.keys.Sealing}, c.catalog, c.blobs, client, a.log)

@@ -12,6 +12,7 @@ const (
 	QueueSound     = "sound"
 	QueueTranscode = "transcode"
 	QueueWebhooks  = "webhooks"
+	QueueImport    = "import"
 	QueueDefault   = river.QueueDefault
 )
 
@@ -136,4 +137,20 @@ func (WebhookArgs) Kind() string { return "webhook" }
 // InsertOpts sends the job to its queue.
 func (WebhookArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: QueueWebhooks, MaxAttempts: 100}
+}
+
+// ImportArgs asks for the file at an address to be fetched into a media's upload.
+type ImportArgs struct {
+	MediaID    string `json:"media_id"`
+	Generation int    `json:"generation"`
+	URL        string `json:"url"`
+	Tag        string `json:"tag"` // entity tag of the file that was seen, if it had one
+}
+
+// Kind names the job.
+func (ImportArgs) Kind() string { return "import" }
+
+// InsertOpts sends the job to those who receive files.
+func (ImportArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueImport, MaxAttempts: 6}
 }

@@ -59,6 +59,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a media of the file at an address */
+        post: operations["import-media"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/lead-erasures": {
         parameters: {
             query?: never;
@@ -1346,6 +1363,22 @@ export interface components {
             /** @description Times the cell was covered again, for each cell. */
             rewatches: number[] | null;
         };
+        ImportInputBody: {
+            /** @description What to call the media; by default as the file is called. */
+            name?: string;
+            /**
+             * @description Where the file is, http or https. The server there must say how large it is.
+             * @example https://example.com/film.mp4
+             */
+            url: string;
+        };
+        ImportOutputBody: {
+            /** @example k3v9x0a1bz */
+            media_id: string;
+            name: string;
+            /** Format: int64 */
+            size_bytes: number;
+        };
         Input: {
             /** @description Only count. */
             dry_run?: boolean;
@@ -2594,6 +2627,40 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "import-media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOutputBody"];
                 };
             };
             /** @description Error */
