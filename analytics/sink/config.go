@@ -18,8 +18,8 @@ type Config struct {
 	// BatchBytes is how many bytes of records fill a batch. At least 1 MiB,
 	// default 8 MiB.
 	BatchBytes int
-	// KnownViews is how many views' batch numbers each partition remembers;
-	// others are looked up in the warehouse. At least 100, default 20,000.
+	// KnownViews is how many views of the usual size (1 KiB) each partition
+	// remembers; others are looked up in the warehouse. At least 100, default 20,000.
 	KnownViews int
 	// FlushGrace is how long a batch under way may take to finish when the sink
 	// stops. Default 5 s.

@@ -27,12 +27,29 @@ func (m *memory) state(bot bool) *ViewState {
 	return &m.states[0]
 }
 
+// usualView is about what remembering a view takes, in bytes.
+const usualView = 1 << 10
+
+// newKnown remembers so many usual views. Those whose pages and campaigns have long
+// names, of which strangers may make up any number, take the place of several.
 func newKnown(size int) (*known, error) {
-	cache, err := otter.New(&otter.Options[ViewKey, *memory]{MaximumSize: size})
+	cache, err := otter.New(&otter.Options[ViewKey, *memory]{MaximumWeight: uint64(size) * usualView, Weigher: weight})
 	if err != nil {
 		return nil, err
 	}
 	return &known{views: cache}, nil
+}
+
+// weight is about what a view takes in memory, in bytes.
+func weight(key ViewKey, m *memory) uint32 {
+	n := usualView/2 + len(key.Account) + len(key.Media) + 8*len(m.seqs.runs)
+	for i := range m.states {
+		s := &m.states[i]
+		for _, text := range []string{s.Visitor, s.Identity, s.Page, s.ReferrerHost, s.UTMSource, s.UTMMedium, s.UTMCampaign} {
+			n += len(text)
+		}
+	}
+	return uint32(n)
 }
 
 // load returns what is known of the views in arrivals, looking up those it does not

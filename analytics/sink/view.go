@@ -339,7 +339,7 @@ func (s *ViewState) exit() (cell uint32, ok bool) {
 // told apart: what follows is about the visit, not the page.
 func page(address string) string {
 	if end := strings.IndexAny(address, "?#"); end >= 0 {
-		address = address[:end]
+		return strings.Clone(address[:end]) // it is remembered: without what followed
 	}
 	return address
 }
@@ -350,5 +350,5 @@ func host(address string) string {
 	if err != nil {
 		return ""
 	}
-	return strings.ToLower(u.Hostname())
+	return strings.ToLower(strings.Clone(u.Hostname()))
 }
