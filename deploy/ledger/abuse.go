@@ -21,11 +21,13 @@ import (
 )
 
 // What strangers may cost. Growth is against the memory of a process that honest
-// load has warmed up.
+// load has warmed up. A sink may grow by what it has in hand: a batch of 8 MiB of each
+// of 8 partitions, which read and as rows takes some eight times that when it catches up.
 const (
 	abusedAccount   = "abused0001"
 	mostParts       = 100
-	mostMemory      = 256 << 20 // growth of a collector, and of a sink
+	mostCollector   = 256 << 20
+	mostSink        = 512 << 20
 	strangersAtOnce = 32
 )
 
@@ -181,7 +183,7 @@ func (s *stranger) body(key []byte, events []fields) (item, error) {
 	if err != nil {
 		return it, err
 	}
-	page := fields{"url": "https://" + s.word() + ".example/" + s.word() + "?q=" + s.word(), "referrer": "https://" + s.word() + ".example/"}
+	page := fields{"url": "https://" + s.word() + ".example/" + strings.Repeat(s.word(), s.rnd.IntN(80)) + "?q=" + s.word(), "referrer": "https://" + s.word() + ".example/"}
 	for _, name := range []string{"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "variant", "language"} {
 		page[name] = s.word()
 	}

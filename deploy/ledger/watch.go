@@ -90,9 +90,13 @@ func (s *watch) verdict() error {
 	if len(s.parts) == 0 {
 		errs = append(errs, errors.New("no table was looked at"))
 	}
-	for _, u := range slices.Concat(s.world.collectors, s.world.sinks) {
-		if grown := s.peak[u.name] - s.base[u.name]; grown > mostMemory {
-			errs = append(errs, fmt.Errorf("%s grew by %d MiB, more than %d", u.name, grown>>20, mostMemory>>20))
+	for i, u := range slices.Concat(s.world.collectors, s.world.sinks) {
+		most := int64(mostCollector)
+		if i >= len(s.world.collectors) {
+			most = mostSink
+		}
+		if grown := s.peak[u.name] - s.base[u.name]; grown > most {
+			errs = append(errs, fmt.Errorf("%s grew by %d MiB, more than %d", u.name, grown>>20, most>>20))
 		}
 	}
 	for table, n := range s.parts {
