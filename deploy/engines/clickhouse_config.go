@@ -14,6 +14,9 @@ import (
 //   - non_replicated_deduplication_window: how many recent blocks per table
 //     are remembered by their insert_deduplication_token, so that the sink may
 //     write a block twice after a crash.
+//   - min_columns_to_activate_adaptive_write_buffer: a part is written through one
+//     buffer a column, which take 4 MiB each unless they grow with what they hold;
+//     a view has near a hundred columns.
 //   - The caches default to gigabytes, for machines that do nothing else.
 const serverXML = `<clickhouse>
   <tmp_path>%[1]s</tmp_path>
@@ -33,6 +36,7 @@ const serverXML = `<clickhouse>
     <fsync_after_insert>1</fsync_after_insert>
     <fsync_part_directory>1</fsync_part_directory>
     <non_replicated_deduplication_window>1000</non_replicated_deduplication_window>
+    <min_columns_to_activate_adaptive_write_buffer>1</min_columns_to_activate_adaptive_write_buffer>
   </merge_tree>
 </clickhouse>
 `
