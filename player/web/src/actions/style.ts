@@ -67,6 +67,11 @@ export const css = /* css */ `
   box-shadow: inset 0 0 0 1px rgb(255 255 255 / .16);
   color: #fff;
   font: 500 14px/1.35 system-ui, -apple-system, "Segoe UI", sans-serif;
+  /* However long it is, it leaves the controls free. */
+  display: -webkit-box;
+  -webkit-line-clamp: 3;
+  -webkit-box-orient: vertical;
+  overflow: hidden;
   overflow-wrap: anywhere;
   pointer-events: auto;
 }
