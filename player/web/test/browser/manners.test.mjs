@@ -186,6 +186,37 @@ test("sound that is switched is told, before and after the first play", async ()
   await page.context().close();
 });
 
+test("hostile words in titles, chapters, captions, actions and addresses run nothing and stay words", async () => {
+  const words = `<img src=x onerror="window.hit=1"><script>window.hit=1</script>"><svg onload=window.hit=1>\u202E\u0000${"x".repeat(4096)}`;
+  env.world.pages["/captions.vtt"] = `WEBVTT\n\n00:00.000 --> 00:12.000\n${words.replace("\u0000", "")}\n`;
+  env.world.media.film = {
+    name: words, chapters: [{ start_seconds: 0, title: words }, { start_seconds: 6, title: words }], share_url: "javascript:window.hit=1",
+    captions: [{ language: "en", label: words, kind: "captions", url: `${env.ours}/captions.vtt` }],
+    player: { color: words, actions: [
+      { id: "note1", type: "annotation", at_seconds: 0, text: words, url: `javascript:window.hit=1//${words}` },
+      { id: "cta1", type: "cta", at_seconds: 6, text: words, description: words, button: words, url: "javascript:window.hit=1", image_url: "javascript:window.hit=1", image_alt: words },
+    ] },
+  };
+  const page = await open(embed("film", "muted captions=en"));
+  await page.evaluate((text) => history.replaceState(null, "", `/?t=${encodeURIComponent(text)}&utm_source=${encodeURIComponent(text)}`), words.slice(0, 900));
+  await play(page);
+  await el(page).evaluate((e) => e.pause());
+  await page.locator("media-settings-menu-button").click();
+  await page.getByRole("menuitem", { name: "Transcript" }).click();
+  await page.getByRole("region", { name: "Transcript" }).getByRole("listitem").first().waitFor();
+  await page.getByRole("button", { name: "Close the transcript" }).click();
+  await el(page).evaluate((e) => {
+    e.currentTime = 6.2;
+    e.play().catch(() => {});
+  });
+  await page.getByRole("dialog").first().waitFor();
+  assert.equal(await page.evaluate(() => window.hit), undefined);
+  const foreign = await el(page).evaluate((e) => [...e.shadowRoot.querySelectorAll("script, [onerror], [onload], img[src='x'], a[href^='javascript']")].map((n) => n.outerHTML.slice(0, 80)));
+  assert.deepEqual(foreign, []);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
 test("players that come and go leave no nodes and no listeners in the page", async () => {
   env.world.media.film = { chapters: [{ start_seconds: 0, title: "One" }], captions: [{ language: "en", label: "English", kind: "captions", url: `${env.ours}/hls/captioned/subs_0.vtt` }] };
   const page = await open("<main></main>");
