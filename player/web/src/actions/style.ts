@@ -17,6 +17,11 @@ export const css = /* css */ `
   font: 500 15px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif;
   pointer-events: auto;
 }
+/* What the facade says of every div is not for these: they would cover each other. */
+.action div {
+  position: static; inset: auto; overflow: visible; container-type: normal; border-radius: 0; background: none; color: inherit;
+  font: inherit; place-content: normal;
+}
 .action .card { display: grid; gap: 12px; width: min(400px, 100%); margin: auto; text-align: center; justify-items: center }
 .action form.card { width: min(340px, 100%) }
 .action :is(h2, p) { margin: 0; overflow-wrap: anywhere; position: static }
@@ -40,7 +45,7 @@ export const css = /* css */ `
 .action .agree input { width: 17px; height: 17px; accent-color: var(--vitascope-accent, #6457f9); translate: 0 3px }
 .action [aria-invalid] { border-color: #ffb4ab }
 .action p { white-space: pre-line }
-.action .row { display: flex; flex-wrap: wrap; justify-content: center; gap: 10px }
+.action .row { display: flex; flex-wrap: wrap; place-content: center; gap: 10px }
 .action :is(button, a) {
   all: unset;
   padding: 10px 20px;
