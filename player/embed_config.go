@@ -89,7 +89,8 @@ func (h *Handler) serveConfig(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	config, err := h.startView(h.baseURL(c), m, may, viewer)
+	chosen := h.choose(ctx, &m, c.RealIP(), c.Request().UserAgent(), viewer)
+	config, err := h.startView(h.baseURL(c), m, may, viewer, chosen)
 	if err != nil {
 		return err
 	}
@@ -160,6 +161,7 @@ type media struct {
 	state   string
 	access  blob.Access
 	player  json.RawMessage
+	arms    *blob.Experiment
 	pointer *blob.Pointer // nil before the first publication
 }
 
@@ -170,7 +172,7 @@ func (h *Handler) lookUp(ctx context.Context, id string) (media, error) {
 	if err != nil {
 		return media{}, err
 	}
-	m := media{id: id, access: settings.Access, player: settings.Player}
+	m := media{id: id, access: settings.Access, player: settings.Player, arms: settings.Experiment}
 	p, err := h.objects.pointer(ctx, id)
 	if err == nil {
 		m.account, m.name, m.state, m.pointer = p.Account, p.Name, p.State, &p
@@ -193,7 +195,7 @@ func (h *Handler) lookUp(ctx context.Context, id string) (media, error) {
 	return m, nil
 }
 
-func (h *Handler) startView(base string, m media, may admission, viewer *playback.Viewer) (embedConfig, error) {
+func (h *Handler) startView(base string, m media, may admission, viewer *playback.Viewer, chosen arm) (embedConfig, error) {
 	config := embedConfig{MediaID: m.id, Name: m.name, State: m.state, Player: m.player, Captions: []caption{}, Chapters: []chapter{}}
 	if m.access.Visibility != blob.Private && m.access.Visibility != blob.Signed {
 		config.ShareURL = base + "/watch/" + m.id
@@ -213,6 +215,9 @@ func (h *Handler) startView(base string, m media, may admission, viewer *playbac
 	config.HLSURL = files + "multivariant.m3u8"
 	if p.Poster != "" {
 		config.PosterURL = files + p.Poster
+	}
+	if chosen.poster != "" {
+		config.PosterURL = files + chosen.poster
 	}
 	if p.Storyboard != "" {
 		config.StoryboardURL = files + p.Storyboard
@@ -244,8 +249,8 @@ func (h *Handler) startView(base string, m media, may admission, viewer *playbac
 		identity, config.Viewer = viewer.ID, viewer
 	}
 	config.ViewToken, err = beacon.SignViewToken(h.keys.ViewToken, beacon.Claims{
-		Identity: identity,
-		Account:  p.Account, Media: m.id, View: config.ViewID, Generation: p.Generation,
+		Identity: identity, Variant: chosen.variant,
+		Account: p.Account, Media: m.id, View: config.ViewID, Generation: p.Generation,
 		Duration: time.Duration(p.DurationMS) * time.Millisecond, IssuedAt: now, ExpiresAt: now.Add(beacon.TokenLife),
 	})
 	return config, err

@@ -65,6 +65,7 @@ type pageData struct {
 	Script             string // URL path of the page's own script
 	NoIndex            bool
 	FrameAncestors     string // of the Content-Security-Policy
+	Images             string // origins of pictures that calls to action show
 	LinkedData         *videoObject
 	ExamplesCSS        string
 	Codes              embed.Set
@@ -118,6 +119,7 @@ func (h *Handler) servePage(c echo.Context, name string) error {
 	}
 	data.NoIndex = m.access.Visibility == blob.Unlisted || !m.access.Open()
 	if m.access.Open() {
+		data.Images = imageOrigins(m)
 		data.describe(m)
 		data.LinkedData = h.linkedData(c.Request().Context(), &data, m)
 	} else {
@@ -146,7 +148,7 @@ func (h *Handler) render(c echo.Context, status int, name string, data pageData)
 	}
 	header := c.Response().Header()
 	header.Set("Cache-Control", "public, max-age=10")
-	header.Set("Content-Security-Policy", h.pages.policy+"; frame-ancestors "+data.FrameAncestors)
+	header.Set("Content-Security-Policy", strings.Replace(h.pages.policy, "img-src ", "img-src "+data.Images, 1)+"; frame-ancestors "+data.FrameAncestors)
 	if data.NoIndex {
 		header.Set("X-Robots-Tag", "noindex")
 	}

@@ -54,6 +54,9 @@ func (s *Service) poster(ctx context.Context, args jobs.PosterArgs) error {
 	}); err != nil {
 		return err
 	}
+	if args.Aside {
+		return nil
+	}
 	return ignoreConflict(s.showStill(ctx, *m,
 		catalog.Set{Column: "poster_key", Value: key}, catalog.Set{Column: "poster_chosen", Value: true}))
 }

@@ -39,6 +39,14 @@ func (h *Handler) enrich(b *beacon.Batch, c beacon.Claims, in *arrival, received
 		Device: a.device, Browser: a.browser, OS: a.os, Bot: a.bot != "", BotReason: a.bot,
 		DurationMS: c.Duration.Milliseconds(), Events: b.Events, OptedOut: in.optedOut,
 	}
+	if c.Variant != "" { // said under our signature: it counts in every batch of the view
+		page := beacon.Page{}
+		if b.Page != nil {
+			page = *b.Page
+		}
+		page.Variant = c.Variant
+		record.Page = &page
+	}
 	if h.countries != nil && in.address.IsValid() {
 		record.Country = h.countries.Of(in.address)
 	}

@@ -147,6 +147,12 @@ func Register(api huma.API, svc *Service, log *slog.Logger) {
 		func(ctx context.Context, account string, in *ScopeInput) (*Actions, error) {
 			return svc.Actions(ctx, account, in.Media, in.Filter)
 		})
+	get(api, "get-stats-experiment", "/experiments/{experiment}", "What came of an experiment, with intervals that hold at every look",
+		func(ctx context.Context, account string, in *struct {
+			Experiment string `path:"experiment" maxLength:"64" doc:"Id of the experiment."`
+		}) (*ExperimentReport, error) {
+			return svc.Experiment(ctx, account, in.Experiment)
+		})
 	get(api, "get-stats-live", "/live", "Who watches now, and how many did in the last 30 minutes",
 		func(ctx context.Context, account string, in *LiveInput) (*Live, error) {
 			return svc.Live(ctx, account, in.Media)

@@ -32,12 +32,17 @@ type Library interface {
 type Service struct {
 	db      *warehouse.DB
 	library Library
-	now     func() time.Time
+	// experiments is nil where there are none.
+	experiments Experiments
+	now         func() time.Time
 }
 
-// New returns a Service on a migrated warehouse.
+// New returns a Service on a migrated warehouse. Experiments are reported on when the
+// library knows them too.
 func New(db *warehouse.DB, library Library) *Service {
-	return &Service{db: db, library: library, now: time.Now}
+	s := &Service{db: db, library: library, now: time.Now}
+	s.experiments, _ = library.(Experiments)
+	return s
 }
 
 // media returns the account's media once the filter makes sense.

@@ -34,7 +34,7 @@ func start(t *testing.T) *desk {
 	w := ingesttest.New(t)
 	shared, err := sharing.New(sharing.Config{PublicURL: "https://video.example.test", GrantKey: make([]byte, 32), SealingKey: make([]byte, 32)}, w.DB, w.Blobs, w.Jobs, w.Log)
 	require.NoError(t, err)
-	s, err := marketing.New(marketing.Config{ViewTokenKey: viewKey}, w.DB, w.Blobs, shared, w.Log)
+	s, err := marketing.New(marketing.Config{ViewTokenKey: viewKey}, w.DB, w.Blobs, shared, w.Jobs, w.Log)
 	require.NoError(t, err)
 	return &desk{World: w, srv: w.Serve(t, func(e *echo.Echo, api huma.API) { s.Register(api); s.RegisterPublic(e) })}
 }

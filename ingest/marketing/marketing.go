@@ -54,6 +54,7 @@ type Service struct {
 	db        *catalog.DB
 	blobs     *blob.Store
 	publisher Publisher
+	jobs      Jobs
 	networks  *limit.Networks
 	log       *slog.Logger
 }
@@ -61,7 +62,7 @@ type Service struct {
 const leadsPerMinute = 10
 
 // New returns a Service and starts nothing; see Register and RegisterPublic.
-func New(cfg Config, db *catalog.DB, blobs *blob.Store, publisher Publisher, log *slog.Logger) (*Service, error) {
+func New(cfg Config, db *catalog.DB, blobs *blob.Store, publisher Publisher, jobs Jobs, log *slog.Logger) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("marketing: %w", err)
 	}
@@ -71,7 +72,7 @@ func New(cfg Config, db *catalog.DB, blobs *blob.Store, publisher Publisher, log
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg: cfg, db: db, blobs: blobs, publisher: publisher, networks: limit.New(cfg.LeadsPerMinute), log: log}, nil
+	return &Service{cfg: cfg, db: db, blobs: blobs, publisher: publisher, jobs: jobs, networks: limit.New(cfg.LeadsPerMinute), log: log}, nil
 }
 
 // Register adds the operations to the API.
@@ -83,6 +84,7 @@ func (s *Service) Register(api huma.API) {
 	httpx.Register(api, huma.Operation{OperationID: "put-actions", Method: http.MethodPut, Path: one + "/actions", Tags: tags,
 		Summary: "Replace what a media's player asks of its viewers"}, s.putActions)
 	s.registerLeads(api)
+	s.registerExperiments(api)
 }
 
 // isID keeps hostile texts away from the catalog.

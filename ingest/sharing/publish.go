@@ -73,6 +73,9 @@ func (p *publisher) settings(ctx context.Context, tx catalog.Tx, id string) erro
 	if doc.Player, err = playerSettings(row); err != nil {
 		return err
 	}
+	if doc.Experiment, err = p.experiment(ctx, tx, m, row); err != nil {
+		return err
+	}
 	now := time.Now().UnixMilli()
 	for _, l := range links {
 		if l.ExpiresMS > now {

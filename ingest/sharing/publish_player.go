@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
+	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 )
 
@@ -13,6 +15,45 @@ import (
 // read of the media's settings.
 func (s *Service) Change(ctx context.Context, m catalog.Media, edit func(ctx context.Context, tx catalog.Tx) error) error {
 	return s.change(ctx, m, edit)
+}
+
+// experiment is what origins need of the media's running experiment, or of the last one
+// when it ended with another video in the place of this one.
+func (p *publisher) experiment(ctx context.Context, tx catalog.Tx, m catalog.Media, row catalog.MediaSettings) (*blob.Experiment, error) {
+	list, err := p.db.Experiments(ctx, tx, m.AccountID, m.ID)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	e := list[0] // the newest: no other runs
+	running := e.State == catalog.ExperimentRunning
+	if !running && (e.Kind != catalog.ExperimentMedia || e.Winner == "") {
+		return nil, nil
+	}
+	arms, err := e.ArmList()
+	if err != nil {
+		return nil, err
+	}
+	out := &blob.Experiment{ID: e.ID}
+	for _, a := range arms {
+		if !running && a.Key != e.Winner {
+			continue
+		}
+		arm := blob.Arm{Key: a.Key, Media: a.MediaID}
+		if a.PosterID != "" {
+			arm.Poster = strings.TrimPrefix(blob.PosterKey(m.AccountID, m.ID, a.PosterID), blob.MediaPrefix(m.AccountID, m.ID))
+		}
+		if len(a.Action) > 0 {
+			changed := row
+			if changed.Actions, err = catalog.ReplaceAction(row.Actions, a.ActionID, a.Action); err != nil {
+				return nil, err
+			}
+			if arm.Player, err = playerSettings(changed); err != nil {
+				return nil, err
+			}
+		}
+		out.Arms = append(out.Arms, arm)
+	}
+	return out, nil
 }
 
 // playerSettings are a media's player settings as players read them: what the row has

@@ -41,7 +41,7 @@ func document(t *testing.T) (huma.API, *echo.Echo) {
 	shared, err := sharing.New(sharing.Config{PublicURL: lc.PublicURL, GrantKey: make([]byte, 32), SealingKey: make([]byte, 32)}, nil, nil, nil, log)
 	require.NoError(t, err)
 	shared.Register(api)
-	market, err := marketing.New(marketing.Config{ViewTokenKey: make([]byte, 32)}, nil, nil, shared, log)
+	market, err := marketing.New(marketing.Config{ViewTokenKey: make([]byte, 32)}, nil, nil, shared, nil, log)
 	require.NoError(t, err)
 	market.Register(api)
 	wc := webhooks.DefaultConfig()

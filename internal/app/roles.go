@@ -183,7 +183,7 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	}
 	shared.Register(api)
 	sharing.AddWorkers(client, c.catalog, c.blobs)
-	market, err := marketing.New(marketing.Config{ViewTokenKey: a.keys.ViewToken}, c.catalog, c.blobs, shared, a.log)
+	market, err := marketing.New(marketing.Config{ViewTokenKey: a.keys.ViewToken}, c.catalog, c.blobs, shared, client, a.log)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type Claims struct {
 	Generation int
 	Duration   time.Duration // of the media, millisecond precision, positive
 	Identity   string        // who the viewer is, when the embedding site said so under its signature
+	Variant    string        // which arm of an experiment is shown, up to MaxIDLen bytes
 	IssuedAt   time.Time
 	ExpiresAt  time.Time
 }
@@ -32,6 +33,7 @@ type wireClaims struct {
 	Generation int    `json:"gen"`
 	DurationMS int64  `json:"dur"`
 	Identity   string `json:"idn,omitempty"`
+	Variant    string `json:"var,omitempty"`
 	jwt.RegisteredClaims
 }
 
@@ -41,7 +43,7 @@ func SignViewToken(key []byte, c Claims) (string, error) {
 		return "", errors.New("sign view token: account, media, view and a positive duration are needed")
 	}
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, wireClaims{
-		Account: c.Account, Generation: c.Generation, DurationMS: c.Duration.Milliseconds(), Identity: cut(c.Identity, MaxTextLen),
+		Account: c.Account, Generation: c.Generation, DurationMS: c.Duration.Milliseconds(), Identity: cut(c.Identity, MaxTextLen), Variant: cut(c.Variant, MaxIDLen),
 		RegisteredClaims: jwt.RegisteredClaims{
 			Subject: c.Media, ID: c.View, Audience: jwt.ClaimStrings{Audience},
 			IssuedAt: jwt.NewNumericDate(c.IssuedAt), ExpiresAt: jwt.NewNumericDate(c.ExpiresAt),
@@ -66,7 +68,7 @@ func VerifyViewToken(key []byte, token string, now time.Time) (Claims, error) {
 	}
 	c := Claims{
 		Account: w.Account, Media: w.Subject, View: w.ID, Generation: w.Generation,
-		Duration: time.Duration(w.DurationMS) * time.Millisecond, Identity: cut(w.Identity, MaxTextLen), ExpiresAt: w.ExpiresAt.Time,
+		Duration: time.Duration(w.DurationMS) * time.Millisecond, Identity: cut(w.Identity, MaxTextLen), Variant: cut(w.Variant, MaxIDLen), ExpiresAt: w.ExpiresAt.Time,
 	}
 	if w.IssuedAt != nil {
 		c.IssuedAt = w.IssuedAt.Time

@@ -32,6 +32,23 @@ type Settings struct {
 	Media   string          `json:"media"`
 	Access  Access          `json:"access"`
 	Player  json.RawMessage `json:"player,omitempty"` // an object, see docs/player.md
+	// Experiment, if there is one, shows viewers one of several arms.
+	Experiment *Experiment `json:"experiment,omitempty"`
+}
+
+// Experiment shows each viewer one of its arms, all alike often. With a single arm it
+// is over, and that one is what everybody is shown.
+type Experiment struct {
+	ID   string `json:"id"`
+	Arms []Arm  `json:"arms"`
+}
+
+// Arm is what some viewers are shown: the media as it is but for what is set.
+type Arm struct {
+	Key    string          `json:"key"`
+	Media  string          `json:"media,omitempty"`  // another one in its place
+	Poster string          `json:"poster,omitempty"` // under the media's prefix
+	Player json.RawMessage `json:"player,omitempty"`
 }
 
 // Access is who may watch.

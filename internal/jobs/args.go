@@ -115,6 +115,7 @@ type PosterArgs struct {
 	PosterID   string `json:"poster_id"` // names its objects
 	AtMS       int64  `json:"at_ms"`
 	Uploaded   bool   `json:"uploaded"`
+	Aside      bool   `json:"aside,omitempty"` // only made: the media keeps the poster it has
 }
 
 // Kind names the job.

@@ -59,6 +59,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/experiments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's experiments, newest first */
+        get: operations["list-experiments"];
+        put?: never;
+        /** Show viewers of a media one of several arms, from now on */
+        post: operations["create-experiment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/experiments/{experiment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget an experiment; a running one ends */
+        delete: operations["delete-experiment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/experiments/{experiment}/endings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End an experiment, and apply an arm to the media */
+        post: operations["end-experiment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/imports": {
         parameters: {
             query?: never;
@@ -562,6 +614,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stats/experiments/{experiment}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What came of an experiment, with intervals that hold at every look */
+        get: operations["get-stats-experiment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/stats/exports/{rows}": {
         parameters: {
             query?: never;
@@ -1020,6 +1089,48 @@ export interface components {
              */
             updated_at: string | null;
         };
+        Arm: {
+            action?: components["schemas"]["PlayerAction"];
+            /** @description a is the media as it is. */
+            key: string;
+            media_id?: string;
+            name: string;
+            /** Format: double */
+            poster_seconds?: number;
+        };
+        ArmStats: {
+            /**
+             * Format: int64
+             * @description Those of them who clicked a call to action or a link, or answered a gate; of kind cta, the one that is compared.
+             */
+            actors: number;
+            /** Format: double */
+            average_engagement: number;
+            key: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description Those of them who played.
+             */
+            players: number;
+            /** Format: int64 */
+            plays: number;
+            /**
+             * Format: double
+             * @description Reached divided by visitors.
+             */
+            rate: number;
+            /**
+             * Format: int64
+             * @description Those of them who reached the goal.
+             */
+            reached: number;
+            /**
+             * Format: int64
+             * @description Distinct visitors who were shown this arm.
+             */
+            visitors: number;
+        };
         Breakdown: {
             /** @description The formula of each figure. */
             definitions: {
@@ -1188,6 +1299,24 @@ export interface components {
             /** Format: int64 */
             received: number;
         };
+        CreateExperimentInputBody: {
+            /**
+             * @description What the better arm has more of, per visitor.
+             * @enum {string}
+             */
+            goal: "plays" | "conversions";
+            /** @enum {string} */
+            kind: "media" | "poster" | "cta";
+            /** @description The video that pages embed. */
+            media_id: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description How many visitors each arm is to have. Decided before looking.
+             */
+            planned_visitors: number;
+            variations: components["schemas"]["Variation"][];
+        };
         CreateInputBody: {
             name?: string;
             /** @description None: all. */
@@ -1277,6 +1406,10 @@ export interface components {
             took_ms: number;
             type: string;
         };
+        EndExperimentInputBody: {
+            /** @description Key of the arm that the media is to have from now on; left out: as it was. */
+            winner?: string;
+        };
         Engagement: {
             /**
              * Format: int64
@@ -1338,6 +1471,46 @@ export interface components {
             message?: string;
             /** @description The value at the given location */
             value?: unknown;
+        };
+        Experiment: {
+            arms: components["schemas"]["Arm"][];
+            /** Format: date-time */
+            ended_at: string | null;
+            /** @enum {string} */
+            goal: "plays" | "conversions";
+            id: string;
+            /** @enum {string} */
+            kind: "media" | "poster" | "cta";
+            media_id: string;
+            name: string;
+            /** Format: int64 */
+            planned_visitors: number;
+            /** Format: date-time */
+            started_at: string;
+            /** @enum {string} */
+            state: "running" | "ended";
+            /** @description Key of the arm that was applied; empty for none. */
+            winner: string;
+        };
+        ExperimentReport: {
+            /** @description The first one is the media as it was. */
+            arms: components["schemas"]["ArmStats"][];
+            /** @enum {string} */
+            goal: "plays" | "conversions";
+            id: string;
+            /** @description How it was found. */
+            method: string;
+            /** Format: int64 */
+            planned_visitors: number;
+            /** @description What it means, in words. */
+            sentence: string;
+            /** @description The other arms against the first. */
+            verdicts: components["schemas"]["Verdict"][];
+            /** @description Key of the arm that is better; empty while none is shown to be. */
+            winner: string;
+        };
+        ExperimentsOutputBody: {
+            items: components["schemas"]["Experiment"][];
         };
         Failure: {
             /**
@@ -2320,6 +2493,34 @@ export interface components {
             /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
+        Variation: {
+            /** @description Kind cta: the call to action instead of the one with its id. */
+            action?: components["schemas"]["PlayerAction"];
+            /** @description Kind media: the other video, of this account, open to all. */
+            media_id?: string;
+            name?: string;
+            /**
+             * Format: double
+             * @description Kind poster: the moment whose frame is shown.
+             */
+            poster_seconds?: number;
+        };
+        Verdict: {
+            /**
+             * Format: double
+             * @description Rate of the arm minus rate of arm a.
+             */
+            difference: number;
+            /** Format: double */
+            high: number;
+            key: string;
+            /**
+             * Format: double
+             * @description The difference is between low and high, with 95 % confidence, however often you look.
+             */
+            low: number;
+            sentence: string;
+        };
         VerificationDifference: {
             media_id: string;
             /** Format: int64 */
@@ -2627,6 +2828,137 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-experiments": {
+        parameters: {
+            query?: {
+                /** @description Those on one media. */
+                media?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentsOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-experiment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateExperimentInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Experiment"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-experiment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The experiment's id. */
+                experiment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-experiment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The experiment's id. */
+                experiment: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndExperimentInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Experiment"];
                 };
             };
             /** @description Error */
@@ -3991,6 +4323,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErasureResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-stats-experiment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the experiment. */
+                experiment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentReport"];
                 };
             };
             /** @description Error */
