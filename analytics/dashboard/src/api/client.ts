@@ -9,15 +9,19 @@ export type ApiToken = Schemas["Token"];
 export type BreakdownItem = Schemas["BreakdownItem"];
 export type Captions = Schemas["Captions"];
 export type Chapter = Schemas["Chapter"];
+export type Delivery = Schemas["Delivery"];
 export type Engagement = Schemas["Engagement"];
 /** Media is the server's media. */
 export type Media = Schemas["Media"];
 export type LedgerHour = Schemas["LedgerHour"];
+export type Experiment = Schemas["Experiment"];
 export type Live = Schemas["Live"];
 export type MediaStats = Schemas["MediaStats"];
 export type NewApiToken = Schemas["CreateTokenOutputBody"];
 export type NewPlaybackKey = Schemas["NewKey"];
+export type NewWebhook = Schemas["NewWebhook"];
 export type Overview = Schemas["Overview"];
+export type PlayerAction = Schemas["PlayerAction"];
 export type Quality = Schemas["Quality"];
 export type Rendition = Schemas["Rendition"];
 export type Session = Schemas["Session"];
@@ -25,6 +29,7 @@ export type ShareLink = Schemas["ShareLink"];
 export type Side = Schemas["Side"];
 export type TrendPoint = Schemas["TrendPoint"];
 export type View = Schemas["View"];
+export type Webhook = Schemas["Webhook"];
 type Problem = Partial<Schemas["Problem"]>;
 
 /** ApiError is an answer that is not a success, worded for a person. */
