@@ -78,9 +78,15 @@ func (a *answer) problem() error {
 	return p
 }
 
+const (
+	quotaCode   = "quota-exceeded"
+	quotaDetail = "With this file your account would keep more than its quota allows. Delete media, or ask the operator for more."
+)
+
 // refusals explains tusd's errors that clients can do something about.
 var refusals = map[string]struct{ slug, detail string }{
 	"ERR_MAX_SIZE_EXCEEDED":       {"upload-too-large", ""},
+	"ERR_QUOTA":                   {quotaCode, quotaDetail},
 	"ERR_UPLOAD_SIZE_EXCEEDED":    {"upload-length-exceeded", "More bytes were sent than the Upload-Length that was announced."},
 	"ERR_MISMATCHED_OFFSET":       {"upload-offset", "Upload-Offset is not where this upload stands. Ask with HEAD and go on from there."},
 	"ERR_INVALID_UPLOAD_LENGTH":   {"upload-length", "Upload-Length must be the file's size in bytes."},

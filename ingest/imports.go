@@ -99,6 +99,9 @@ func (s *Imports) create(ctx context.Context, in *importInput) (*importOutput, e
 		name = file.name
 	}
 	made, err := s.store.NewUpload(ctx, handler.FileInfo{ID: catalog.NewID(), Size: file.size, MetaData: handler.MetaData{"filename": name}})
+	if errors.Is(err, errQuota) {
+		return nil, fault.New(fault.TooLarge, quotaCode, quotaDetail)
+	}
 	if err != nil {
 		return nil, err
 	}

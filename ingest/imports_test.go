@@ -93,4 +93,9 @@ func TestAnImportThatBreaksOffGoesOnWhereItWas(t *testing.T) {
 	require.True(t, bytes.Equal(film, got))
 	require.NotEmpty(t, from.Load(), "the second try asked for the rest alone")
 	require.Contains(t, w.JobKinds(t), "probe")
+
+	require.NoError(t, w.DB.SetQuota(t.Context(), catalog.Quota{AccountID: w.Ann.Account, MaxBytes: 20 << 20, MaxFiles: 9}))
+	status, out = post(`{"url":"` + site.URL + `/another.mp4"}`)
+	require.Equal(t, http.StatusRequestEntityTooLarge, status, out)
+	require.Equal(t, "/problems/quota-exceeded", out["type"])
 }

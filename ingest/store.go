@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"regexp"
 
 	"github.com/riverqueue/river"
@@ -60,7 +61,11 @@ func (s *store) NewUpload(ctx context.Context, info handler.FileInfo) (handler.U
 	}
 	m.SourceKey = blob.SourceKey(m.AccountID, m.ID, m.Generation)
 	// The row comes first: whatever a crash leaves behind is then found by the sweep.
-	if err := s.db.CreateMedia(ctx, s.db, &m); err != nil {
+	err := s.db.CreateMediaWithinQuota(ctx, &m)
+	if errors.Is(err, catalog.ErrQuota) {
+		return nil, errQuota
+	}
+	if err != nil {
 		return nil, err
 	}
 	u := &upload{store: s, media: m, layout: newLayout(info.Size, s.cfg.PartBytes), loaded: true}
@@ -76,6 +81,9 @@ func (s *store) NewUpload(ctx context.Context, info handler.FileInfo) (handler.U
 	s.log.InfoContext(ctx, "upload begun", "media_id", m.ID, "account_id", m.AccountID, "size_bytes", m.SizeBytes)
 	return u, nil
 }
+
+// errQuota is what tusd answers before the first byte.
+var errQuota = handler.NewError("ERR_QUOTA", "the account's quota is used up", http.StatusRequestEntityTooLarge)
 
 func (s *store) prepare(ctx context.Context, u *upload) error {
 	id, err := s.blobs.StartParts(ctx, u.media.SourceKey, "application/octet-stream")

@@ -19,7 +19,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		Version:       version(),
 	}
-	root.AddCommand(newServe(), newUpload(), newImport(), newLoginLink(), newDoctor(), newConfig(), newEngine(), newWarehouse(), newEvents())
+	root.AddCommand(newServe(), newUpload(), newImport(), newLoginLink(), newQuota(), newDoctor(), newConfig(), newEngine(), newWarehouse(), newEvents())
 	return root
 }
 

@@ -81,6 +81,33 @@ func newLoginLink() *cobra.Command {
 	return cmd
 }
 
+func newQuota() *cobra.Command {
+	var maxBytes, maxFiles int64
+	cmd := &cobra.Command{
+		Use:   "quota EMAIL --max-bytes N --max-files N",
+		Short: "Bound what the account of a user may keep; also while the server runs",
+		Args:  cobra.ExactArgs(1),
+	}
+	load := configured(cmd)
+	cmd.Flags().Int64Var(&maxBytes, "max-bytes", 0, "of the originals together")
+	cmd.Flags().Int64Var(&maxFiles, "max-files", 0, "how many media")
+	for _, name := range []string{"max-bytes", "max-files"} {
+		_ = cmd.MarkFlagRequired(name) // fails for flags that do not exist
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		log, err := newLogger(cfg)
+		if err != nil {
+			return err
+		}
+		return app.SetQuota(cmd.Context(), cfg, args[0], maxBytes, maxFiles, log)
+	}
+	return cmd
+}
+
 func newConfig() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Look at the configuration"}
 	check := &cobra.Command{Use: "check", Short: "Say what is wrong with the configuration, all at once", Args: cobra.NoArgs}

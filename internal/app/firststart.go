@@ -76,3 +76,25 @@ func LoginLink(ctx context.Context, cfg Config, log *slog.Logger) (link string, 
 	}
 	return loginLink(ctx, auth.New(db, false, log), admin, cfg.PublicURL)
 }
+
+// SetQuota bounds what the account of the user with an e-mail address may keep. It may
+// be called while the server runs.
+func SetQuota(ctx context.Context, cfg Config, email string, maxBytes, maxFiles int64, log *slog.Logger) (err error) {
+	if cfg.Catalog == "" {
+		path, err := filepath.Abs(filepath.Join(cfg.Data, "catalog.db"))
+		if err != nil {
+			return err
+		}
+		cfg.Catalog = "sqlite://" + path
+	}
+	db, err := catalog.Open(ctx, cfg.Catalog, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	account, err := db.AccountOf(ctx, email)
+	if err != nil {
+		return err
+	}
+	return db.SetQuota(ctx, catalog.Quota{AccountID: account, MaxBytes: maxBytes, MaxFiles: maxFiles})
+}

@@ -330,3 +330,25 @@ func TestASQLiteCatalogHasOneServer(t *testing.T) {
 	require.NoError(t, first.Close())
 	require.NoError(t, second.Hold())
 }
+
+func TestAQuotaBoundsBytesAndFiles(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db, err := catalog.Open(ctx, "sqlite://"+filepath.Join(t.TempDir(), "catalog.db"), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer db.Close()
+	require.NoError(t, db.Migrate(ctx))
+	account := catalog.Account{ID: catalog.NewID(), Name: "a", CreatedAt: time.Now().UTC()}
+	_, err = db.NewInsert().Model(&account).Exec(ctx)
+	require.NoError(t, err)
+	create := func(size int64) error {
+		return db.CreateMediaWithinQuota(ctx, &catalog.Media{ID: catalog.NewID(), AccountID: account.ID, Name: "m", State: catalog.StateUploading, Generation: 1, SizeBytes: size})
+	}
+	require.NoError(t, create(1<<40), "without a quota")
+	require.NoError(t, db.SetQuota(ctx, catalog.Quota{AccountID: account.ID, MaxBytes: 1<<40 + 10, MaxFiles: 3}))
+	require.ErrorIs(t, create(11), catalog.ErrQuota)
+	require.NoError(t, create(10))
+	require.ErrorIs(t, create(1), catalog.ErrQuota)
+	require.NoError(t, db.SetQuota(ctx, catalog.Quota{AccountID: account.ID, MaxBytes: 1 << 50, MaxFiles: 2}))
+	require.ErrorIs(t, create(1), catalog.ErrQuota, "files")
+}
