@@ -113,6 +113,7 @@ race: build ## The Go tests again under the race detector; slow, and its first b
 
 .PHONY: bench
 bench: build ## Measure; one JSON line a measure
+	@scripts/install.sh bench
 	go run ./deploy/bench
 
 .PHONY: bench-heatmap
@@ -127,11 +128,13 @@ bench-beacons: ## Beacons received beside nginx's 204, the whole path into Click
 
 .PHONY: bench-player
 bench-player: web ## Click to first frame and ten embeds beside npm's players, in Chromium
+	@scripts/install.sh test
 	node player/web/bench/first-frame.mjs
 	node player/web/bench/embeds.mjs
 
 .PHONY: bench-origin
 bench-origin: build ## Hot and cold segments and playlists beside nginx
+	@scripts/install.sh bench
 	go run ./deploy/bench -only origin
 
 # One measure alone: BENCH_FLAGS="-measures ladder_cpu"; -clips DIR keeps the clips.
