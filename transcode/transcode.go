@@ -50,7 +50,7 @@
 //
 // A test holds this list equal to what real output breaks.
 //
-//   - 1.4, 1.13, 7.5: a source that is a rung has the profile and the keyframes that
+//   - 1.4, 1.13: a source that is a rung has the profile and the keyframes that
 //     it came with, at most 6.5 s apart, and its ladder is cut there. What is encoded
 //     is of High profile with an IDR each 2 s.
 //   - 6.2: I-frame playlists name the keyframes that there are, one each 2 s, not 1 s.
