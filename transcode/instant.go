@@ -199,7 +199,7 @@ func (s *Service) top(ctx context.Context, m *catalog.Media, index *jit.Index, f
 	if reason == "" {
 		rate := FrameRate(found.Video.FrameRate)
 		if t.cuts, reason = index.Grid(rate.Num, rate.Den, targetDuration); reason == "" {
-			t.target = index.TargetDuration()
+			t.target, t.timescale = index.TargetDuration(), index.Tracks()[0].Timescale
 			return t
 		}
 	}

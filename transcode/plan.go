@@ -68,11 +68,14 @@ const (
 type top struct {
 	cuts   []int64 // see Plan
 	target int     // seconds
+	// timescale is the unit of its picture's times, per second.
+	timescale int
 }
 
 // NewPlan divides the work on a source. What makes it playable comes first, unless
 // it plays already, being instant. A source that is a rung itself gives the others
-// its segment boundaries.
+// its segment boundaries and the unit of its times: hls.js, seeing another, places the
+// segments anew, later by the reordering of frames.
 func NewPlan(probe child.ProbeResult, instant bool, source *top) *Plan {
 	p := &Plan{Probe: probe, Instant: instant, TargetSeconds: targetDuration}
 	if source != nil {
@@ -88,6 +91,9 @@ func NewPlan(probe child.ProbeResult, instant bool, source *top) *Plan {
 	}
 	rate := FrameRate(probe.Video.FrameRate)
 	base.FrameRate, base.GOPFrames = rate, int(math.Round(gopSeconds*rate.Float64()))
+	if source != nil {
+		base.Timescale = source.timescale
+	}
 	extra.FrameRate, extra.GOPFrames = base.FrameRate, base.GOPFrames
 	extra.Storyboard = storyboard(p.duration())
 	p.add(partExtra, extra, !instant)

@@ -24,6 +24,7 @@ type Track struct {
 	FrameRate           float64
 	BandwidthBPS        int // peak, as RFC 8216 section 4.3.4.2 defines it
 	AverageBandwidthBPS int
+	Timescale           int // unit of the times in segments, per second
 	Segments            int
 	Samples             int // access units
 	Duration            time.Duration
@@ -78,7 +79,7 @@ func (x *Index) Tracks() []Track {
 	out := make([]Track, len(x.tracks))
 	target := x.targetDuration()
 	for i, t := range x.tracks {
-		f := Track{Language: t.language, Segments: len(t.segments), Samples: len(t.sizes)}
+		f := Track{Language: t.language, Timescale: int(t.timescale), Segments: len(t.segments), Samples: len(t.sizes)}
 		f.Duration = t.time(t.segments[len(t.segments)-1].to)
 		f.BandwidthBPS, f.AverageBandwidthBPS = t.bandwidth(target)
 		if t.kind == video {

@@ -101,15 +101,16 @@ func TestChunksFitTogetherToTheFrame(t *testing.T) {
 		file func(t *testing.T) string
 		rate child.Rational
 		cuts []int64
+		unit int // the timescale, 0 its own
 	}{
-		{"B-frames, keyframes 10 s apart", made("a.mp4", append(moving("25", 17), x264("keyint=250:bframes=3")...)...), child.Rational{Num: 25, Den: 1}, nil},
-		{"open GOPs, NTSC rate", made("b.mp4", append(moving("30000/1001", 15), x264("keyint=40:open-gop=1:bframes=3")...)...), child.Rational{Num: 30000, Den: 1001}, nil},
-		{"HEVC with open GOPs in MKV", made("c.mkv", append(moving("24", 15), "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=48:bframes=3")...), child.Rational{Num: 24, Den: 1}, nil},
-		{"variable rate", made("d.mkv", append(moving("30", 15, "-vf", "select='lt(random(0),0.4)+eq(n,0)'", "-fps_mode", "vfr"), x264("keyint=60")...)...), child.Rational{Num: 30, Den: 1}, nil},
-		{"a pause of 7 s", made("e.mkv", append(moving("25", 9, "-vf", "setpts='PTS+gt(T,3)*7/TB'", "-fps_mode", "vfr"), x264("keyint=50")...)...), child.Rational{Num: 25, Den: 1}, nil},
-		{"an edit list", cut, child.Rational{Num: 25, Den: 1}, nil},
-		{"interlaced", made("f.mp4", append(moving("50", 15, "-vf", "interlace", "-flags", "+ildct+ilme"), x264("keyint=50:tff=1")...)...), child.Rational{Num: 25, Den: 1}, nil},
-		{"cuts of one's own", made("g.mp4", append(moving("25", 17), x264("keyint=250:bframes=3")...)...), child.Rational{Num: 25, Den: 1}, []int64{0, 47, 170, 300, 371}},
+		{"B-frames, keyframes 10 s apart", made("a.mp4", append(moving("25", 17), x264("keyint=250:bframes=3")...)...), child.Rational{Num: 25, Den: 1}, nil, 0},
+		{"open GOPs, NTSC rate", made("b.mp4", append(moving("30000/1001", 15), x264("keyint=40:open-gop=1:bframes=3")...)...), child.Rational{Num: 30000, Den: 1001}, nil, 0},
+		{"HEVC with open GOPs in MKV", made("c.mkv", append(moving("24", 15), "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=48:bframes=3")...), child.Rational{Num: 24, Den: 1}, nil, 0},
+		{"variable rate", made("d.mkv", append(moving("30", 15, "-vf", "select='lt(random(0),0.4)+eq(n,0)'", "-fps_mode", "vfr"), x264("keyint=60")...)...), child.Rational{Num: 30, Den: 1}, nil, 0},
+		{"a pause of 7 s", made("e.mkv", append(moving("25", 9, "-vf", "setpts='PTS+gt(T,3)*7/TB'", "-fps_mode", "vfr"), x264("keyint=50")...)...), child.Rational{Num: 25, Den: 1}, nil, 0},
+		{"an edit list", cut, child.Rational{Num: 25, Den: 1}, nil, 0},
+		{"interlaced", made("f.mp4", append(moving("50", 15, "-vf", "interlace", "-flags", "+ildct+ilme"), x264("keyint=50:tff=1")...)...), child.Rational{Num: 25, Den: 1}, nil, 0},
+		{"cuts of one's own", made("g.mp4", append(moving("25", 17), x264("keyint=250:bframes=3")...)...), child.Rational{Num: 25, Den: 1}, []int64{0, 47, 170, 300, 371}, 12_800},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +120,7 @@ func TestChunksFitTogetherToTheFrame(t *testing.T) {
 			require.Empty(t, probe.Unseekable)
 			job := child.Job{Op: child.OpEncode, Duration: time.Duration(probe.DurationMS) * time.Millisecond, Encode: &child.EncodeSpec{
 				Rungs:     []child.Rung{{Name: "v180", Width: 320, Height: 180, CRF: 20, MaxBitrateBPS: 3_000_000}, {Name: "v90", Width: 160, Height: 90, CRF: 20, MaxBitrateBPS: 1_000_000}},
-				FrameRate: c.rate, GOPFrames: int(2*c.rate.Float64() + 0.5), SegmentGOPs: 3, FirstGOPs: 1, Cuts: c.cuts,
+				FrameRate: c.rate, GOPFrames: int(2*c.rate.Float64() + 0.5), SegmentGOPs: 3, FirstGOPs: 1, Cuts: c.cuts, Timescale: c.unit,
 			}}
 			out, err := mediatest.Run(t, job, name)
 			require.NoError(t, err)
@@ -148,15 +149,14 @@ func TestChunksFitTogetherToTheFrame(t *testing.T) {
 			t.Logf("%d frames in %d segments, worst %.1f dB", whole.samples, len(whole.segments), low)
 			require.Greater(t, low, 32.0, "a frame of a chunk is not the same picture")
 			for i, at := range c.cuts {
-				require.EqualValues(t, at, frameOf(whole.segments, i), "segment %d", i)
+				require.EqualValues(t, at, frameOf(whole.segments, i, int64(c.unit/25)), "segment %d", i)
 			}
 		})
 	}
 }
 
-// frameOf is the frame at which segment n starts.
-func frameOf(segments []child.Segment, n int) int64 {
-	const ticks = 1000 // of a frame at 25 frames a second
+// frameOf is the frame at which segment n starts, if each lasts ticks.
+func frameOf(segments []child.Segment, n int, ticks int64) int64 {
 	sum := int64(0)
 	for _, s := range segments[:n] {
 		sum += s.Duration

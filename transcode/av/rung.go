@@ -53,18 +53,18 @@ func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 	if !ok {
 		return nil, fmt.Errorf("encode %s: unknown codec %q", r.Name, r.Codec)
 	}
-	multiple := int64(1)
-	for int64(spec.FrameRate.Num)*multiple < minTimescale {
-		multiple *= 10
+	timescale, perUnit, err := ticks(spec)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", r.Name, err)
 	}
 	x := &rungEncoder{
 		rung: r, rate: spec.FrameRate, coder: coder, packet: astiav.AllocPacket(),
-		perUnit: int64(spec.FrameRate.Den) * multiple, spec: spec, first: spec.SegmentStart(spec.FromSegment),
+		perUnit: perUnit, spec: spec, first: spec.SegmentStart(spec.FromSegment),
 		limit: min(maxFrames, int64(longest(e.session.Job()).Seconds()*spec.FrameRate.Float64())),
 	}
-	x.out = newPackager(e.session, r.Name, int64(spec.FrameRate.Num)*multiple)
+	x.out = newPackager(e.session, r.Name, timescale)
 	x.out.next = spec.FromSegment
-	err := x.open()
+	err = x.open()
 	if err == nil {
 		err = coder.init(x)
 	}
@@ -73,6 +73,20 @@ func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 		return nil, fmt.Errorf("open %s for %s: %w", coder.name, r.Name, err)
 	}
 	return x, nil
+}
+
+// ticks returns how many a second has, and how many a frame.
+func ticks(spec *child.EncodeSpec) (timescale, frame int64, err error) {
+	num, den := int64(spec.FrameRate.Num), int64(spec.FrameRate.Den)
+	if timescale = int64(spec.Timescale); timescale != 0 {
+		if frame = timescale * den / num; frame <= 0 || frame*num != timescale*den {
+			return 0, 0, fmt.Errorf("no frame of %d/%d s is whole at %d ticks a second", den, num, timescale)
+		}
+		return timescale, frame, nil
+	}
+	for timescale, frame = num, den; timescale < minTimescale; timescale, frame = 10*timescale, 10*frame {
+	}
+	return timescale, frame, nil
 }
 
 // open makes the encoder.

@@ -191,6 +191,9 @@ type EncodeSpec struct {
 	// segments have the same boundaries.
 	Rungs     []Rung   `json:"rungs,omitempty"`
 	FrameRate Rational `json:"frame_rate"`
+	// Timescale is the unit of the rungs' times, per second, of which a frame lasts a
+	// whole number. Zero leaves it to the frame rate.
+	Timescale int `json:"timescale,omitempty"`
 	// GOPFrames is the distance between keyframes; every one is an IDR.
 	GOPFrames int `json:"gop_frames"`
 	// SegmentGOPs is the length of a media segment in GOPs, FirstGOPs that of the

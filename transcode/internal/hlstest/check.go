@@ -29,6 +29,9 @@ func (p *Presentation) Check() error {
 		if a, b := videos[0].Boundaries(), t.Boundaries(); !near(a, b, 0.001) {
 			note("segments of %s begin at %.4f, of %s at %.4f", videos[0].URL, a, t.URL, b)
 		}
+		if a, b := videos[0].Timescale, t.Timescale; a != b {
+			note("%s has %d ticks a second, %s %d: hls.js would shift one of them", videos[0].URL, a, t.URL, b)
+		}
 	}
 	if len(videos) > 0 {
 		for _, t := range p.Sound() {
