@@ -98,6 +98,7 @@ export function assertPlayed(seen, source) {
   const told = JSON.stringify(seen);
   assert.ok(Math.abs(seen.duration - source.lasts) < 0.15, `lasts ${source.lasts} s: ${told}`);
   assert.ok(seen.duration - seen.endedAt < 0.1, `played to the end: ${told}`);
+  assert.ok(!seen.errors.includes("bufferSeekOverHole"), `rungs and segments meet: ${told}`);
   if (!source.audio_only) assert.ok(seen.frames > 20 && seen.videoDecoded > 1000, `pictures were decoded: ${told}`);
   if (!source.silent) assert.ok(seen.audioAfterSeek > 1000, `sound was decoded after the seek: ${told}`);
   if (seen.levels.length > 1) {
