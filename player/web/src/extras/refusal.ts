@@ -2,6 +2,12 @@ import type { Facade, MediaConfig } from "../contract";
 
 const AGAIN_MS = 3_000;
 
+// Origins may know a link or a video that was just made a moment later than who made
+// it: these answers are asked for again, twice.
+const EARLY = new Set(["token-invalid", "unknown-media"]);
+const EARLY_MS = 1_500;
+const asked = new WeakMap<Facade, number>();
+
 /** A config, or a problem document (RFC 9457). */
 export type Answer = Partial<MediaConfig> & { type?: string; detail?: string };
 
@@ -23,7 +29,13 @@ export function explainRefusal(facade: Facade, answer: Answer | null, status: nu
     return;
   }
   if (type === "rate-limited") setTimeout(() => facade.stopped || facade.load(true), AGAIN_MS * 3);
+  const times = asked.get(facade) ?? 0;
+  if (EARLY.has(type) && times < 2) {
+    asked.set(facade, times + 1);
+    setTimeout(() => facade.stopped || facade.load(true), EARLY_MS * (times + 1));
+  }
   say(line, state === "failed" ? "This video could not be processed." : (TEXTS[type] ?? answer?.detail ?? "This video is not available."));
+  if (times > 0 && EARLY.has(type)) return; // it was told
   host.dispatchEvent(new CustomEvent("error", { detail: { code: type.replaceAll("-", "_") || "failed", message: answer?.detail ?? "", status } }));
 }
 
