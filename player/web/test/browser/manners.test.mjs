@@ -146,7 +146,11 @@ for (const reducedMotion of ["no-preference", "reduce"]) {
       return `${node?.localName} ${node?.textContent?.trim() ?? ""}`;
     });
     const on = (pattern) => until(async () => pattern.test(await focused()), `the focus on ${pattern}`, LONG);
-    for (let n = 0; n < 20 && !/settings-menu-button/.test(await focused()); n++) await page.keyboard.press("Tab");
+    await until(async () => { // the controls come after the first frame
+      if (/settings-menu-button/.test(await focused())) return true;
+      await page.keyboard.press("Tab");
+      return false;
+    }, "the tab key to reach the menu's button", LONG);
     const choose = async (key) => {
       await on(/settings-menu-button/);
       await page.keyboard.press("Enter");
