@@ -1,6 +1,7 @@
 // Headless Chromium, Debian's own, and a page on another origin that embeds a player.
 import { createServer } from "node:http";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
 /** Starts Chromium; it ends with the test. */
@@ -25,17 +26,19 @@ export async function openPage(context) {
 
 /**
  * A marketer's site on an origin of its own, embedding the given code. Its server
- * also takes the text that the script's page sends to /left as it goes away.
+ * also takes the numbers that the script's page sends to /left as it goes away: `left`
+ * is the greatest.
  */
 export async function hostSite(t, embedCode) {
   const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Acme rockets</title></head>
 <body><h1>Our new rocket</h1>${embedCode}<p>Read on below the video.</p></body></html>`;
+  const words = [];
   let heard;
-  const left = new Promise((resolve) => (heard = resolve));
+  const left = new Promise((resolve) => (heard = resolve)).then(() => sleep(1000)).then(() => Math.max(...words));
   const server = createServer((req, res) => {
     if (req.url === "/left") {
       let text = "";
-      req.on("data", (d) => (text += d)).on("end", () => heard(text));
+      req.on("data", (d) => (text += d)).on("end", () => heard(words.push(Number(text))));
       return res.writeHead(204).end();
     }
     if (req.url.startsWith("/favicon")) return res.writeHead(204).end();

@@ -20,7 +20,14 @@ async function decodeHLS(url) {
   return JSON.parse(stdout).streams;
 }
 
-const children = () => spawnSync("pgrep", ["-f", "vitascope-media"]).stdout.toString().trim();
+/** The media processes under a process, and those that nobody waits for. */
+function mediaProcesses(under) {
+  const rows = spawnSync("ps", ["-eo", "pid=,ppid=,args="]).stdout.toString().trim().split("\n")
+    .map((row) => row.trim().match(/^(\d+)\s+(\d+)\s+(.*)$/)).filter(Boolean);
+  const byID = new Map(rows.map(([, pid, ppid, args]) => [pid, { ppid, media: args.includes("vitascope-media") }]));
+  const starter = (pid) => (byID.get(pid)?.media ? starter(byID.get(pid).ppid) : pid);
+  return [...byID].filter(([pid, { media }]) => media && ["1", String(under)].includes(starter(pid))).map(([pid]) => pid);
+}
 
 test("real sources become playable, broken ones fail with a reason", async (t) => {
   const dir = tempDir(t);
@@ -80,7 +87,7 @@ test("real sources become playable, broken ones fail with a reason", async (t) =
       t.diagnostic(`${what}: ${media.failure.code} after ${Date.now() - started} ms: ${media.failure.reason}`);
     });
   }
-  await until("no media process to be left", () => children() === "", { timeout: 60_000 });
+  await until("no media process to be left", () => mediaProcesses(server.child.pid).length === 0, { timeout: 60_000 });
   assert.equal((await fetch(`${server.url}/readyz`)).status, 200, "the server is unharmed");
 });
 
