@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"regexp"
 
 	"github.com/riverqueue/river"
 	"github.com/tus/tusd/v2/pkg/handler"
@@ -98,13 +97,10 @@ func (s *store) prepare(ctx context.Context, u *upload) error {
 	return s.blobs.PutBytes(ctx, docKey(u.media), raw, "application/json")
 }
 
-// isID keeps hostile paths away from the catalog and the lock table.
-var isID = regexp.MustCompile(`^[a-z0-9]{10}$`)
-
 // GetUpload returns the caller's upload. Another account's, an unknown and an
 // abandoned one all answer as not found.
 func (s *store) GetUpload(ctx context.Context, id string) (handler.Upload, error) {
-	if !isID.MatchString(id) {
+	if !catalog.IsID(id) {
 		return nil, handler.ErrNotFound
 	}
 	m, err := s.db.Media(ctx, auth.AccountID(ctx), id)

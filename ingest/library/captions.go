@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/captions"
 	"github.com/vitascope/vitascope/internal/catalog"
@@ -46,8 +47,8 @@ type captionsList struct {
 }
 
 // listCaptions answers with a media's caption tracks, by language.
-func (s *Service) listCaptions(ctx context.Context, in *byID) (*captionsList, error) {
-	m, err := s.media(ctx, in.ID)
+func (s *Service) listCaptions(ctx context.Context, in *auth.ByID) (*captionsList, error) {
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +77,7 @@ var errLanguage = fault.New(fault.Invalid, "unknown-language", "This is not a la
 
 // track returns the caller's media and the canonical language.
 func (s *Service) track(ctx context.Context, in captionsByLanguage) (catalog.Media, string, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return m, "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/langtag"
@@ -33,8 +34,8 @@ func chaptersOf(list []catalog.Chapter) *chaptersOutput {
 
 // getChapters answers with a media's chapters: those found in its file until
 // someone edits them.
-func (s *Service) getChapters(ctx context.Context, in *byID) (*chaptersOutput, error) {
-	m, err := s.media(ctx, in.ID)
+func (s *Service) getChapters(ctx context.Context, in *auth.ByID) (*chaptersOutput, error) {
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ type putChaptersInput struct {
 
 // putChapters replaces a media's chapters.
 func (s *Service) putChapters(ctx context.Context, in *putChaptersInput) (*chaptersOutput, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
@@ -22,8 +23,8 @@ const sweepAgainAfter = 3 * time.Hour
 const forgetAgainAfter = beacon.TokenLife + time.Hour
 
 // deleteMedia hides a media at once and has its objects and figures removed.
-func (s *Service) deleteMedia(ctx context.Context, in *byID) (*struct{}, error) {
-	m, err := s.media(ctx, in.ID)
+func (s *Service) deleteMedia(ctx context.Context, in *auth.ByID) (*struct{}, error) {
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -108,34 +107,18 @@ func (s *Service) Register(api huma.API) {
 // PublicState tells the name and state of a media of whichever account, for pages
 // that anyone may open, or catalog.ErrNotFound.
 func (s *Service) PublicState(ctx context.Context, id string) (name string, state catalog.MediaState, err error) {
-	if !isID.MatchString(id) {
+	if !catalog.IsID(id) {
 		return "", "", fmt.Errorf("media: %w", catalog.ErrNotFound)
 	}
 	m, err := s.db.MediaByID(ctx, id)
 	return m.Name, m.State, err
 }
 
-// isID keeps hostile paths away from the catalog.
-var isID = regexp.MustCompile(`^[a-z0-9]{10}$`)
-
-// byID is the input of operations on one media.
-type byID struct {
-	ID string `path:"id" doc:"The media's id." example:"k3v9x0a1bz"`
-}
-
-// media returns the caller's media.
-func (s *Service) media(ctx context.Context, id string) (catalog.Media, error) {
-	if !isID.MatchString(id) {
-		return catalog.Media{}, fmt.Errorf("media: %w", catalog.ErrNotFound)
-	}
-	return s.db.Media(ctx, auth.AccountID(ctx), id)
-}
-
 type mediaOutput struct{ Body Media }
 
 // answer reads the media again and returns it as the API shows it.
 func (s *Service) answer(ctx context.Context, id string) (*mediaOutput, error) {
-	m, err := s.media(ctx, id)
+	m, err := auth.Media(ctx, s.db, id)
 	if err != nil {
 		return nil, err
 	}

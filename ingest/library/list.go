@@ -26,7 +26,7 @@ type listOutput struct {
 // listMedia answers with a page of the account's media.
 func (s *Service) listMedia(ctx context.Context, in *listInput) (*listOutput, error) {
 	errCursor := fault.New(fault.Invalid, "invalid-cursor", "This cursor is not one of this list. Start again without it.")
-	if in.Cursor != "" && !isID.MatchString(in.Cursor) {
+	if in.Cursor != "" && !catalog.IsID(in.Cursor) {
 		return nil, errCursor
 	}
 	// No name holds a NUL, and SQL texts cannot.
@@ -45,6 +45,6 @@ func (s *Service) listMedia(ctx context.Context, in *listInput) (*listOutput, er
 }
 
 // getMedia answers with one media.
-func (s *Service) getMedia(ctx context.Context, in *byID) (*mediaOutput, error) {
+func (s *Service) getMedia(ctx context.Context, in *auth.ByID) (*mediaOutput, error) {
 	return s.answer(ctx, in.ID)
 }

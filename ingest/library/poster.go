@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
@@ -29,7 +30,7 @@ type choosePosterInput struct {
 // choosePoster has a poster made of the frame at a moment. It is there some seconds
 // later, which the live feed tells.
 func (s *Service) choosePoster(ctx context.Context, in *choosePosterInput) (*mediaOutput, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ type uploadPosterInput struct {
 // uploadPoster keeps a picture and has a poster made of it, in the sandbox in which
 // media is decoded: here only its first bytes are looked at.
 func (s *Service) uploadPoster(ctx context.Context, in *uploadPosterInput) (*mediaOutput, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}

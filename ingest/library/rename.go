@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/vitascope/vitascope/ingest"
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 )
@@ -18,7 +19,7 @@ type renameInput struct {
 
 // renameMedia gives a media a new name and answers with it.
 func (s *Service) renameMedia(ctx context.Context, in *renameInput) (*mediaOutput, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +37,7 @@ func (s *Service) renameMedia(ctx context.Context, in *renameInput) (*mediaOutpu
 // grows it leaves the pointer alone, since a newer publication must never be
 // overwritten by an older one; the next publication takes the name with it.
 func (s *Service) refreshPointer(ctx context.Context, id string) error {
-	m, err := s.media(ctx, id)
+	m, err := auth.Media(ctx, s.db, id)
 	if err != nil {
 		return err
 	}

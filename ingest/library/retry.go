@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/jobs"
@@ -12,8 +13,8 @@ import (
 var errNotRetryable = fault.New(fault.Conflict, "not-retryable", "Only a media that failed for a reason that may pass can be tried again.")
 
 // retryMedia sends a failed media back to probing.
-func (s *Service) retryMedia(ctx context.Context, in *byID) (*mediaOutput, error) {
-	m, err := s.media(ctx, in.ID)
+func (s *Service) retryMedia(ctx context.Context, in *auth.ByID) (*mediaOutput, error) {
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}

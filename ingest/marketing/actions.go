@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
 )
@@ -60,8 +61,8 @@ func actionsOf(row catalog.MediaSettings) (*actionsOutput, error) {
 }
 
 // getActions answers with what a media's player asks.
-func (s *Service) getActions(ctx context.Context, in *byID) (*actionsOutput, error) {
-	m, err := s.media(ctx, in.ID)
+func (s *Service) getActions(ctx context.Context, in *auth.ByID) (*actionsOutput, error) {
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ type putActionsInput struct {
 // putActions replaces what a media's player asks. Players that start two seconds later
 // show it.
 func (s *Service) putActions(ctx context.Context, in *putActionsInput) (*actionsOutput, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package marketing_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"github.com/vitascope/vitascope/ingest/internal/ingesttest"
 	"github.com/vitascope/vitascope/ingest/marketing"
 	"github.com/vitascope/vitascope/ingest/sharing"
+	"github.com/vitascope/vitascope/internal/apitest"
 	"github.com/vitascope/vitascope/internal/catalog"
 )
 
@@ -48,32 +48,9 @@ func (d *desk) media(t *testing.T) string {
 	return m.ID
 }
 
-// call sends a request as token's owner and decodes a JSON answer into out.
 func (d *desk) call(t *testing.T, token, method, path string, body, out any) int {
 	t.Helper()
-	raw, ok := body.(string)
-	if !ok && body != nil {
-		b, err := json.Marshal(body)
-		require.NoError(t, err)
-		raw = string(b)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, d.srv.URL+path, strings.NewReader(raw))
-	require.NoError(t, err)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	if raw != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	got, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	if out != nil {
-		require.NoError(t, json.Unmarshal(got, out), "%d %s", res.StatusCode, got)
-	}
-	return res.StatusCode
+	return apitest.Call(t, d.srv.URL, token, method, path, body, out)
 }
 
 type items struct{ Items []marketing.PlayerAction }

@@ -128,7 +128,7 @@ type createExperimentInput struct {
 
 // createExperiment starts an experiment.
 func (s *Service) createExperiment(ctx context.Context, in *createExperimentInput) (*experimentOutput, error) {
-	m, err := s.media(ctx, in.Body.MediaID)
+	m, err := auth.Media(ctx, s.db, in.Body.MediaID)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (s *Service) arm(ctx context.Context, m catalog.Media, kind string, v Varia
 	}
 	switch kind {
 	case catalog.ExperimentMedia:
-		other, err := s.media(ctx, v.MediaID)
+		other, err := auth.Media(ctx, s.db, v.MediaID)
 		if errors.Is(err, catalog.ErrNotFound) || err == nil && other.ID == m.ID {
 			return bad("experiment-media", "Choose another video of this account.")
 		}
@@ -249,14 +249,14 @@ type endExperimentInput struct {
 }
 
 func (s *Service) experiment(ctx context.Context, id string) (catalog.Experiment, catalog.Media, error) {
-	if !isID.MatchString(id) {
+	if !catalog.IsID(id) {
 		return catalog.Experiment{}, catalog.Media{}, fmt.Errorf("experiment: %w", catalog.ErrNotFound)
 	}
 	e, err := s.db.Experiment(ctx, auth.AccountID(ctx), id)
 	if err != nil {
 		return e, catalog.Media{}, err
 	}
-	m, err := s.media(ctx, e.MediaID)
+	m, err := auth.Media(ctx, s.db, e.MediaID)
 	return e, m, err
 }
 

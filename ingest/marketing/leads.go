@@ -133,7 +133,7 @@ func after(f *catalog.LeadFilter, cursor string) error {
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	ms, id, ok := strings.Cut(string(raw), ".")
 	at, notNumber := strconv.ParseInt(ms, 10, 64)
-	if err != nil || !ok || notNumber != nil || !isID.MatchString(id) {
+	if err != nil || !ok || notNumber != nil || !catalog.IsID(id) {
 		return fault.New(fault.Invalid, "invalid-cursor", "This cursor is not one of this list. Start again without it.")
 	}
 	f.BeforeMS, f.BeforeID = at, id
@@ -193,7 +193,7 @@ type leadInput struct {
 
 // deleteLead erases one lead.
 func (s *Service) deleteLead(ctx context.Context, in *leadInput) (*struct{}, error) {
-	if !isID.MatchString(in.Lead) {
+	if !catalog.IsID(in.Lead) {
 		return nil, fmt.Errorf("lead: %w", catalog.ErrNotFound)
 	}
 	n, err := s.db.EraseLeads(ctx, auth.AccountID(ctx), in.Lead, "")

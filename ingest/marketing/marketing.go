@@ -13,12 +13,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/httpx"
@@ -85,20 +83,4 @@ func (s *Service) Register(api huma.API) {
 		Summary: "Replace what a media's player asks of its viewers"}, s.putActions)
 	s.registerLeads(api)
 	s.registerExperiments(api)
-}
-
-// isID keeps hostile texts away from the catalog.
-var isID = regexp.MustCompile(`^[a-z0-9]{10}$`)
-
-// byID is the input of operations on one media.
-type byID struct {
-	ID string `path:"id" doc:"The media's id." example:"k3v9x0a1bz"`
-}
-
-// media returns the caller's media.
-func (s *Service) media(ctx context.Context, id string) (catalog.Media, error) {
-	if !isID.MatchString(id) {
-		return catalog.Media{}, fmt.Errorf("media: %w", catalog.ErrNotFound)
-	}
-	return s.db.Media(ctx, auth.AccountID(ctx), id)
 }

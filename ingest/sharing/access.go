@@ -11,6 +11,7 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
 )
@@ -38,8 +39,8 @@ func accessOf(row catalog.MediaSettings) *accessOutput {
 }
 
 // getAccess answers with who may watch a media.
-func (s *Service) getAccess(ctx context.Context, in *byID) (*accessOutput, error) {
-	m, err := s.media(ctx, in.ID)
+func (s *Service) getAccess(ctx context.Context, in *auth.ByID) (*accessOutput, error) {
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ type putAccessInput struct {
 
 // putAccess says who may watch a media. It holds everywhere within a second or two.
 func (s *Service) putAccess(ctx context.Context, in *putAccessInput) (*accessOutput, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}

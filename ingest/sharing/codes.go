@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/vitascope/vitascope/ingest/library"
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/embed"
 )
 
@@ -21,7 +22,7 @@ type codesOutput struct{ Body embed.Set }
 
 // getCodes answers with every way to show a media in another page.
 func (s *Service) getCodes(ctx context.Context, in *codesInput) (*codesOutput, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -164,7 +164,7 @@ func (s *Service) deleteKey(ctx context.Context, in *keyInput) (*struct{}, error
 }
 
 func (s *Service) key(ctx context.Context, tx catalog.Tx, account, id string) (catalog.PlaybackKey, error) {
-	if !isID.MatchString(id) {
+	if !catalog.IsID(id) {
 		return catalog.PlaybackKey{}, fmt.Errorf("playback key: %w", catalog.ErrNotFound)
 	}
 	return s.db.PlaybackKey(ctx, tx, account, id)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vitascope/vitascope/ingest"
+	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/playback"
@@ -44,8 +45,8 @@ type linksOutput struct {
 }
 
 // listLinks answers with a media's share links.
-func (s *Service) listLinks(ctx context.Context, in *byID) (*linksOutput, error) {
-	m, err := s.media(ctx, in.ID)
+func (s *Service) listLinks(ctx context.Context, in *auth.ByID) (*linksOutput, error) {
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ type linkOutput struct{ Body ShareLink }
 // createLink makes a link that opens the media, whatever its access settings, until
 // it expires.
 func (s *Service) createLink(ctx context.Context, in *createLinkInput) (*linkOutput, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -106,11 +107,11 @@ type linkInput struct {
 
 // deleteLink revokes a share link: what it opened ends within a second or two.
 func (s *Service) deleteLink(ctx context.Context, in *linkInput) (*struct{}, error) {
-	m, err := s.media(ctx, in.ID)
+	m, err := auth.Media(ctx, s.db, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if !isID.MatchString(in.Link) {
+	if !catalog.IsID(in.Link) {
 		return nil, fmt.Errorf("share link: %w", catalog.ErrNotFound)
 	}
 	return nil, s.change(ctx, m, func(ctx context.Context, tx catalog.Tx) error {

@@ -16,14 +16,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/riverqueue/river"
 
-	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/httpx"
@@ -99,22 +97,6 @@ func (s *Service) Register(api huma.API) {
 		DefaultStatus: http.StatusCreated, Summary: "Make the key that follows one, which ends after a while"}, s.rotateKey)
 	httpx.Register(api, huma.Operation{OperationID: "delete-playback-key", Method: http.MethodDelete, Path: "/v1/playback-keys/{key}", Tags: tags,
 		Summary: "Revoke a signing key: what it signed ends at once"}, s.deleteKey)
-}
-
-// isID keeps hostile texts away from the catalog.
-var isID = regexp.MustCompile(`^[a-z0-9]{10}$`)
-
-// byID is the input of operations on one media.
-type byID struct {
-	ID string `path:"id" doc:"The media's id." example:"k3v9x0a1bz"`
-}
-
-// media returns the caller's media.
-func (s *Service) media(ctx context.Context, id string) (catalog.Media, error) {
-	if !isID.MatchString(id) {
-		return catalog.Media{}, fmt.Errorf("media: %w", catalog.ErrNotFound)
-	}
-	return s.db.Media(ctx, auth.AccountID(ctx), id)
 }
 
 // change makes a change of the caller's media while its row is locked, and publishes it.

@@ -3,7 +3,6 @@ package sharing_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +20,7 @@ import (
 	"github.com/vitascope/vitascope/ingest/internal/ingesttest"
 	"github.com/vitascope/vitascope/ingest/library"
 	"github.com/vitascope/vitascope/ingest/sharing"
+	"github.com/vitascope/vitascope/internal/apitest"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/jobs"
@@ -60,26 +60,9 @@ func (d *desk) media(t *testing.T) string {
 	return m.ID
 }
 
-// call sends a request as token's owner and decodes a JSON answer into out.
-func (d *desk) call(t *testing.T, token, method, path, body string, out any) int {
+func (d *desk) call(t *testing.T, token, method, path string, body, out any) int {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, d.srv.URL+path, strings.NewReader(body))
-	require.NoError(t, err)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	raw, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	if out != nil {
-		require.NoError(t, json.Unmarshal(raw, out), "%d %s", res.StatusCode, raw)
-	}
-	return res.StatusCode
+	return apitest.Call(t, d.srv.URL, token, method, path, body, out)
 }
 
 func TestAccessReachesTheObjectThatOriginsRead(t *testing.T) {

@@ -66,6 +66,20 @@ func From(ctx context.Context) Principal {
 // AccountID returns the account of who is calling, or "".
 func AccountID(ctx context.Context) string { return From(ctx).AccountID }
 
+// ByID is the input of operations on one media.
+type ByID struct {
+	ID string `path:"id" doc:"The media's id." example:"k3v9x0a1bz"`
+}
+
+// Media returns a media of the account of who is calling; another account's is as
+// unknown as one that never was.
+func Media(ctx context.Context, db *catalog.DB, id string) (catalog.Media, error) {
+	if !catalog.IsID(id) {
+		return catalog.Media{}, fmt.Errorf("media: %w", catalog.ErrNotFound)
+	}
+	return db.Media(ctx, AccountID(ctx), id)
+}
+
 // Service signs people and programs in.
 type Service struct {
 	db       *catalog.DB

@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -179,6 +180,12 @@ func NewID() string {
 	}
 	return b.String()
 }
+
+var id = regexp.MustCompile(`^[a-z0-9]{10}$`)
+
+// IsID tells whether a text may be an id that NewID made. It keeps hostile texts away
+// from the database.
+func IsID(text string) bool { return id.MatchString(text) }
 
 // notFound maps the driver's empty answer to ErrNotFound.
 func notFound(err error, what, id string) error {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,11 +90,9 @@ func webhookOf(e catalog.WebhookEndpoint) Webhook {
 	return w
 }
 
-var isID = regexp.MustCompile(`^[a-z0-9]{10}$`)
-
 // endpoint returns the caller's endpoint.
 func (s *Service) endpoint(ctx context.Context, id string) (catalog.WebhookEndpoint, error) {
-	if !isID.MatchString(id) {
+	if !catalog.IsID(id) {
 		return catalog.WebhookEndpoint{}, fmt.Errorf("webhook: %w", catalog.ErrNotFound)
 	}
 	return s.db.WebhookEndpoint(ctx, s.db, auth.AccountID(ctx), id)
@@ -338,7 +335,7 @@ func (s *Service) deliveries(ctx context.Context, in *deliveriesInput) (*deliver
 	var beforeMS int64
 	text, beforeID, _ := strings.Cut(in.Cursor, ".")
 	if in.Cursor != "" {
-		if beforeMS, err = strconv.ParseInt(text, 10, 64); err != nil || !isID.MatchString(beforeID) {
+		if beforeMS, err = strconv.ParseInt(text, 10, 64); err != nil || !catalog.IsID(beforeID) {
 			return nil, fault.New(fault.Invalid, "invalid-cursor", "This cursor is not one of this list. Start again without it.")
 		}
 	}
@@ -365,7 +362,7 @@ type deliveryInput struct {
 
 // retry sends a message again, whatever became of it.
 func (s *Service) retry(ctx context.Context, in *deliveryInput) (*struct{}, error) {
-	if !isID.MatchString(in.Delivery) {
+	if !catalog.IsID(in.Delivery) {
 		return nil, fmt.Errorf("delivery: %w", catalog.ErrNotFound)
 	}
 	d, e, err := s.db.Delivery(ctx, in.Delivery)

@@ -17,6 +17,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vitascope/vitascope/internal/apitest"
 	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/httpx"
@@ -27,10 +28,8 @@ import (
 type world struct {
 	db       *catalog.DB
 	api      *httptest.Server
-	ann, eve caller
+	ann, eve apitest.Caller
 }
-
-type caller struct{ account, token string }
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
@@ -61,18 +60,7 @@ func start(t *testing.T, allow []netip.Prefix) *world {
 		require.NoError(t, db.Close())
 	})
 	users := auth.New(db, false, log)
-	w := &world{db: db}
-	for name, c := range map[string]*caller{"ann": &w.ann, "eve": &w.eve} {
-		account := catalog.Account{ID: catalog.NewID(), Name: name, CreatedAt: time.Now()}
-		user := catalog.User{ID: catalog.NewID(), AccountID: account.ID, Email: name + "@example.test", Role: catalog.RoleAdmin, CreatedAt: time.Now()}
-		_, err = db.NewInsert().Model(&account).Exec(ctx)
-		require.NoError(t, err)
-		_, err = db.NewInsert().Model(&user).Exec(ctx)
-		require.NoError(t, err)
-		token, _, err := users.NewAPIToken(ctx, account.ID, user.ID, "test")
-		require.NoError(t, err)
-		*c = caller{account.ID, token}
-	}
+	w := &world{db: db, ann: apitest.NewCaller(t, db, users, "ann"), eve: apitest.NewCaller(t, db, users, "eve")}
 	e := httpx.New(users, log)
 	s.Register(httpx.NewAPI(e, "test"))
 	w.api = httptest.NewServer(e)
@@ -80,25 +68,9 @@ func start(t *testing.T, allow []netip.Prefix) *world {
 	return w
 }
 
-func (w *world) call(t *testing.T, token, method, path, body string, out any) int {
+func (w *world) call(t *testing.T, token, method, path string, body, out any) int {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, w.api.URL+path, strings.NewReader(body))
-	require.NoError(t, err)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	raw, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	if out != nil {
-		require.NoError(t, json.Unmarshal(raw, out), "%d %s", res.StatusCode, raw)
-	}
-	return res.StatusCode
+	return apitest.Call(t, w.api.URL, token, method, path, body, out)
 }
 
 // received is a message as its receiver got it.
@@ -142,7 +114,7 @@ func wait(t *testing.T, came chan received) received {
 func (w *world) hook(t *testing.T, url, types string) webhooks.NewWebhook {
 	t.Helper()
 	var made webhooks.NewWebhook
-	require.Equal(t, 201, w.call(t, w.ann.token, "POST", "/v1/webhooks", `{"url":"`+url+`","name":"CRM","types":[`+types+`]}`, &made))
+	require.Equal(t, 201, w.call(t, w.ann.Token, "POST", "/v1/webhooks", `{"url":"`+url+`","name":"CRM","types":[`+types+`]}`, &made))
 	return made
 }
 
@@ -165,7 +137,7 @@ func (w *world) settled(t *testing.T, id string, when func(log) bool) log {
 	t.Helper()
 	var l log
 	require.Eventually(t, func() bool {
-		require.Equal(t, 200, w.call(t, w.ann.token, "GET", "/v1/webhooks/"+id+"/deliveries", "", &l))
+		require.Equal(t, 200, w.call(t, w.ann.Token, "GET", "/v1/webhooks/"+id+"/deliveries", "", &l))
 		return when(l)
 	}, 2*time.Minute, 50*time.Millisecond)
 	return l
@@ -177,8 +149,8 @@ func TestStatesOfAMediaAreToldSigned(t *testing.T) {
 	url, came := receiver(t, ok)
 	made := w.hook(t, url, `"media.ready","media.failed"`)
 	others, strange := receiver(t, ok)
-	require.Equal(t, 201, w.call(t, w.eve.token, "POST", "/v1/webhooks", `{"url":"`+others+`"}`, nil))
-	m := w.media(t, w.ann.account)
+	require.Equal(t, 201, w.call(t, w.eve.Token, "POST", "/v1/webhooks", `{"url":"`+others+`"}`, nil))
+	m := w.media(t, w.ann.Account)
 	w.comes(t, m, catalog.StatePlayable)
 	w.comes(t, m, catalog.StatePlayable) // as it was: nothing to tell
 	w.comes(t, m, catalog.StateReady)
@@ -215,14 +187,14 @@ func TestAMessageIsRepeatedWithItsIDUntilItIsTaken(t *testing.T) {
 		}
 	})
 	made := w.hook(t, url, "")
-	w.comes(t, w.media(t, w.ann.account), catalog.StateFailed)
+	w.comes(t, w.media(t, w.ann.Account), catalog.StateFailed)
 	first, second, third := wait(t, came), wait(t, came), wait(t, came)
 	require.Equal(t, first.header.Get("webhook-id"), second.header.Get("webhook-id"))
 	require.Equal(t, first.header.Get("webhook-id"), third.header.Get("webhook-id"))
 	require.Equal(t, first.body, third.body)
 	l := w.settled(t, made.ID, func(l log) bool { return l.Items[0].State == "delivered" })
 	require.Equal(t, 3, l.Items[0].Attempts)
-	require.Equal(t, 202, w.call(t, w.ann.token, "POST", "/v1/webhook-deliveries/"+l.Items[0].ID+"/retries", "", nil))
+	require.Equal(t, 202, w.call(t, w.ann.Token, "POST", "/v1/webhook-deliveries/"+l.Items[0].ID+"/retries", "", nil))
 	require.Equal(t, first.header.Get("webhook-id"), wait(t, came).header.Get("webhook-id"), "sent again by hand")
 }
 
@@ -236,7 +208,7 @@ func TestAReceiverThatHangsHoldsUpNobodyElse(t *testing.T) {
 	w.hook(t, slow, "")
 	w.hook(t, good, "")
 	for range 10 {
-		w.comes(t, w.media(t, w.ann.account), catalog.StateReady)
+		w.comes(t, w.media(t, w.ann.Account), catalog.StateReady)
 	}
 	ids := map[string]bool{}
 	for range 10 {
@@ -250,12 +222,12 @@ func TestNothingIsSentIntoOurOwnNetworks(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
 	url, came := receiver(t, ok)
-	require.Equal(t, 422, w.call(t, w.ann.token, "POST", "/v1/webhooks", `{"url":"`+url+`"}`, nil))
+	require.Equal(t, 422, w.call(t, w.ann.Token, "POST", "/v1/webhooks", `{"url":"`+url+`"}`, nil))
 	// A name that leads there is found out when it is dialled.
 	made := w.hook(t, "http://localhost/hook", "")
-	require.NoError(t, w.db.SetWebhookEndpoint(t.Context(), w.db, w.ann.account, made.ID,
+	require.NoError(t, w.db.SetWebhookEndpoint(t.Context(), w.db, w.ann.Account, made.ID,
 		catalog.Set{Column: "url", Value: strings.Replace(url, "127.0.0.1", "localhost", 1)}))
-	require.Equal(t, 202, w.call(t, w.ann.token, "POST", "/v1/webhooks/"+made.ID+"/tests", "", nil))
+	require.Equal(t, 202, w.call(t, w.ann.Token, "POST", "/v1/webhooks/"+made.ID+"/tests", "", nil))
 	l := w.settled(t, made.ID, func(l log) bool { return l.Items[0].Attempts > 0 })
 	require.Equal(t, "Its address is not on the public Internet.", l.Items[0].Problem)
 	require.Zero(t, l.Items[0].Status)
@@ -268,9 +240,9 @@ func TestWhileASecretIsRotatedBothVerify(t *testing.T) {
 	url, came := receiver(t, ok)
 	old := w.hook(t, url, "")
 	var fresh webhooks.NewWebhook
-	require.Equal(t, 201, w.call(t, w.ann.token, "POST", "/v1/webhooks/"+old.ID+"/secrets", "", &fresh))
+	require.Equal(t, 201, w.call(t, w.ann.Token, "POST", "/v1/webhooks/"+old.ID+"/secrets", "", &fresh))
 	require.NotEqual(t, old.Secret, fresh.Secret)
-	require.Equal(t, 202, w.call(t, w.ann.token, "POST", "/v1/webhooks/"+old.ID+"/tests", "", nil))
+	require.Equal(t, 202, w.call(t, w.ann.Token, "POST", "/v1/webhooks/"+old.ID+"/tests", "", nil))
 	got := wait(t, came)
 	for _, secret := range []string{old.Secret, fresh.Secret} {
 		verifier, err := standardwebhooks.NewWebhook(secret)
@@ -284,21 +256,21 @@ func TestAnEndpointThatIsGoneIsSwitchedOff(t *testing.T) {
 	w := start(t, loopback)
 	url, came := receiver(t, func(_ int, w http.ResponseWriter) { w.WriteHeader(http.StatusGone) })
 	made := w.hook(t, url, "")
-	w.comes(t, w.media(t, w.ann.account), catalog.StateReady)
+	w.comes(t, w.media(t, w.ann.Account), catalog.StateReady)
 	wait(t, came)
 	w.settled(t, made.ID, func(l log) bool { return l.Items[0].State == "failed" })
 	var list struct{ Items []webhooks.Webhook }
-	require.Equal(t, 200, w.call(t, w.ann.token, "GET", "/v1/webhooks", "", &list))
+	require.Equal(t, 200, w.call(t, w.ann.Token, "GET", "/v1/webhooks", "", &list))
 	require.False(t, list.Items[0].Enabled)
 	require.Equal(t, "It answered 410 Gone.", list.Items[0].DisabledReason)
-	w.comes(t, w.media(t, w.ann.account), catalog.StateReady)
+	w.comes(t, w.media(t, w.ann.Account), catalog.StateReady)
 	require.Eventually(t, func() bool {
 		some, err := w.db.HasOutbox(t.Context())
 		return err == nil && !some
 	}, 2*time.Minute, 20*time.Millisecond)
-	require.Equal(t, 409, w.call(t, w.ann.token, "POST", "/v1/webhooks/"+made.ID+"/tests", "", nil))
-	require.Equal(t, 200, w.call(t, w.ann.token, "PATCH", "/v1/webhooks/"+made.ID, `{"enabled":true}`, nil))
-	require.Equal(t, 202, w.call(t, w.ann.token, "POST", "/v1/webhooks/"+made.ID+"/tests", "", nil))
+	require.Equal(t, 409, w.call(t, w.ann.Token, "POST", "/v1/webhooks/"+made.ID+"/tests", "", nil))
+	require.Equal(t, 200, w.call(t, w.ann.Token, "PATCH", "/v1/webhooks/"+made.ID, `{"enabled":true}`, nil))
+	require.Equal(t, 202, w.call(t, w.ann.Token, "POST", "/v1/webhooks/"+made.ID+"/tests", "", nil))
 	require.Contains(t, string(wait(t, came).body), "webhook.test")
 	require.Empty(t, came, "what came while it was off was not queued")
 }
@@ -308,13 +280,13 @@ func TestAnEndpointThatFailsAgainAndAgainRests(t *testing.T) {
 	w := start(t, loopback)
 	url, came := receiver(t, func(_ int, w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) })
 	made := w.hook(t, url, "")
-	w.comes(t, w.media(t, w.ann.account), catalog.StateReady)
+	w.comes(t, w.media(t, w.ann.Account), catalog.StateReady)
 	for range 5 {
 		wait(t, came)
 	}
 	var list struct{ Items []webhooks.Webhook }
 	require.Eventually(t, func() bool {
-		require.Equal(t, 200, w.call(t, w.ann.token, "GET", "/v1/webhooks", "", &list))
+		require.Equal(t, 200, w.call(t, w.ann.Token, "GET", "/v1/webhooks", "", &list))
 		return list.Items[0].RestsUntil != nil
 	}, 2*time.Minute, 50*time.Millisecond)
 	require.Equal(t, made.ID, list.Items[0].ID)
@@ -326,23 +298,23 @@ func TestWebhooksBelongToTheirAccount(t *testing.T) {
 	w := start(t, loopback)
 	url, came := receiver(t, ok)
 	made := w.hook(t, url, "")
-	require.Equal(t, 202, w.call(t, w.ann.token, "POST", "/v1/webhooks/"+made.ID+"/tests", "", nil))
+	require.Equal(t, 202, w.call(t, w.ann.Token, "POST", "/v1/webhooks/"+made.ID+"/tests", "", nil))
 	wait(t, came)
 	l := w.settled(t, made.ID, func(l log) bool { return len(l.Items) == 1 && l.Items[0].State == "delivered" })
 	one := "/v1/webhooks/" + made.ID
 	for _, c := range [][3]string{{"PATCH", one, `{"enabled":false}`}, {"DELETE", one, ""}, {"POST", one + "/secrets", ""}, {"POST", one + "/tests", ""},
 		{"GET", one + "/deliveries", ""}, {"POST", "/v1/webhook-deliveries/" + l.Items[0].ID + "/retries", ""}} {
-		require.Equal(t, 404, w.call(t, w.eve.token, c[0], c[1], c[2], nil), c[1])
-		require.Equal(t, 404, w.call(t, w.ann.token, c[0], strings.NewReplacer(made.ID, "zzzzzzzzzz", l.Items[0].ID, "zzzzzzzzzz").Replace(c[1]), c[2], nil), c[1])
+		require.Equal(t, 404, w.call(t, w.eve.Token, c[0], c[1], c[2], nil), c[1])
+		require.Equal(t, 404, w.call(t, w.ann.Token, c[0], strings.NewReplacer(made.ID, "zzzzzzzzzz", l.Items[0].ID, "zzzzzzzzzz").Replace(c[1]), c[2], nil), c[1])
 		require.Equal(t, 401, w.call(t, "", c[0], c[1], c[2], nil), c[1])
 	}
 	var list struct{ Items []json.RawMessage }
-	require.Equal(t, 200, w.call(t, w.eve.token, "GET", "/v1/webhooks", "", &list))
+	require.Equal(t, 200, w.call(t, w.eve.Token, "GET", "/v1/webhooks", "", &list))
 	require.Empty(t, list.Items)
-	require.Equal(t, 200, w.call(t, w.ann.token, "GET", "/v1/webhooks", "", &list))
+	require.Equal(t, 200, w.call(t, w.ann.Token, "GET", "/v1/webhooks", "", &list))
 	require.NotContains(t, string(list.Items[0]), "secret")
 	for _, bad := range []string{`{"url":"javascript:alert(1)"}`, `{"url":"https://a:b@example.com"}`, `{"url":"https://example.com","types":["media.*"]}`} {
-		require.Equal(t, 422, w.call(t, w.ann.token, "POST", "/v1/webhooks", bad, nil), bad)
+		require.Equal(t, 422, w.call(t, w.ann.Token, "POST", "/v1/webhooks", bad, nil), bad)
 	}
-	require.Equal(t, 204, w.call(t, w.ann.token, "DELETE", one, "", nil))
+	require.Equal(t, 204, w.call(t, w.ann.Token, "DELETE", one, "", nil))
 }

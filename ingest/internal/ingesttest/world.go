@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitascope/vitascope/deploy/engines"
+	"github.com/vitascope/vitascope/internal/apitest"
 	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
@@ -81,9 +82,6 @@ func failed(err error) int {
 	return 1
 }
 
-// Caller is someone with an account of their own.
-type Caller struct{ Account, User, Token string }
-
 // World is what a test works on. Ann and Eve have different accounts.
 type World struct {
 	DB    *catalog.DB
@@ -92,8 +90,8 @@ type World struct {
 	Auth  *auth.Service
 	Log   *slog.Logger
 	Temp  string
-	Ann   Caller
-	Eve   Caller
+	Ann   apitest.Caller
+	Eve   apitest.Caller
 }
 
 // New returns a World with an empty bucket and catalog.
@@ -117,22 +115,8 @@ func New(t *testing.T) *World {
 	w.Jobs, err = jobs.New(w.DB, jobs.Config{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	w.Auth = auth.New(w.DB, false, w.Log)
-	w.Ann, w.Eve = w.caller(t, "ann"), w.caller(t, "eve")
+	w.Ann, w.Eve = apitest.NewCaller(t, w.DB, w.Auth, "ann"), apitest.NewCaller(t, w.DB, w.Auth, "eve")
 	return w
-}
-
-func (w *World) caller(t *testing.T, name string) Caller {
-	t.Helper()
-	ctx, now := t.Context(), time.Now().UTC()
-	account := catalog.Account{ID: catalog.NewID(), Name: name, CreatedAt: now}
-	user := catalog.User{ID: catalog.NewID(), AccountID: account.ID, Email: name + "@example.test", Role: catalog.RoleAdmin, CreatedAt: now}
-	_, err := w.DB.NewInsert().Model(&account).Exec(ctx)
-	require.NoError(t, err)
-	_, err = w.DB.NewInsert().Model(&user).Exec(ctx)
-	require.NoError(t, err)
-	token, _, err := w.Auth.NewAPIToken(ctx, account.ID, user.ID, "test")
-	require.NoError(t, err)
-	return Caller{Account: account.ID, User: user.ID, Token: token}
 }
 
 // Serve starts an HTTP server with sign-in and what register mounts, and returns
