@@ -58,6 +58,7 @@ require (
 require (
 	code.dny.dev/ssrf v0.3.0
 	github.com/bep/imagemeta v1.0.1
+	github.com/josharian/intern v1.0.0
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 )
 
@@ -105,7 +106,6 @@ require (
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/jinzhu/inflection v1.0.0 // indirect
-	github.com/josharian/intern v1.0.0 // indirect
 	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
 	github.com/klauspost/crc32 v1.3.0 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect

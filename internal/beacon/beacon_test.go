@@ -300,16 +300,16 @@ func BenchmarkBeacon(b *testing.B) {
 		}
 		body := []byte(`{"v":1,"token":"` + strings.Repeat("x", 300) + `","seq":1,"sent_at_ms":1790000000000,"events":[` + strings.Join(events, ",") + `]}`)
 		received := time.UnixMilli(1_790_000_000_500)
-		var batch *beacon.Batch
+		batch := &beacon.Batch{}
 		var value []byte
 		for _, step := range []struct {
 			name string
 			do   func() error
 		}{
-			{"decode", func() (err error) { batch, err = beacon.Decode(body); return err }},
+			{"decode", func() (err error) { _, err = batch.Decode(body); return err }},
 			{"clamp", func() error { batch.Clamp(time.Hour, received); return nil }},
 			{"encode", func() (err error) {
-				value, err = beacon.EncodeRecord(&beacon.Record{V: 1, Account: "a", Media: "m", View: "0199b0a0-0000-7000-8000-000000000000", ReceivedAtMS: received.UnixMilli(), DurationMS: 3_600_000, Events: batch.Events})
+				value, err = beacon.AppendRecord(value[:0], &beacon.Record{V: 1, Account: "a", Media: "m", View: "0199b0a0-0000-7000-8000-000000000000", ReceivedAtMS: received.UnixMilli(), DurationMS: 3_600_000, Events: batch.Events})
 				return err
 			}},
 			{"read", func() error { _, err := beacon.DecodeRecord(value); return err }},

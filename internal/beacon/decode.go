@@ -28,30 +28,42 @@ type wireBatch struct {
 // Decode reads and checks one body. The error is always an [*Error]. The token
 // is only checked for presence; see [VerifyViewToken]. A batch that is refused
 // for what it says is returned beside the error, unchecked, so that its token
-// may tell whose it is; one that could not be read is nil.
+// may tell whose it is; one that could not be read is nil. Strings of the batch may
+// be parts of the body.
 func Decode(body []byte) (*Batch, error) {
-	if len(body) > MaxBody {
-		return nil, refuse(CodeTooLarge, "the body has %d bytes, more than %d", len(body), MaxBody)
-	}
-	if !utf8.Valid(body) {
-		return nil, refuse(CodeNotUTF8, "the body is not valid UTF-8")
-	}
-	w, err := readBatch(body)
-	if err != nil {
+	b := &Batch{}
+	readable, err := b.Decode(body)
+	if !readable {
 		return nil, err
 	}
-	b := &Batch{V: w.V, Token: w.Token, SentAtMS: w.SentAtMS, Viewer: w.Viewer, Page: w.Page, Events: w.Events}
-	if w.Seq == nil {
-		b.Seq = -1
-	} else {
-		b.Seq = *w.Seq
-	}
-	return b, b.check()
+	return b, err
 }
 
-// readBatch uses generated code, ten times as fast as reflection. What that
-// cannot read is read again by encoding/json, which decides whether it is wrong
-// and how.
+// Decode is the function of that name, into b, whose memory it uses again.
+func (b *Batch) Decode(body []byte) (readable bool, err error) {
+	if len(body) > MaxBody {
+		return false, refuse(CodeTooLarge, "the body has %d bytes, more than %d", len(body), MaxBody)
+	}
+	if !utf8.Valid(body) {
+		return false, refuse(CodeNotUTF8, "the body is not valid UTF-8")
+	}
+	*b = Batch{Seq: -1, Events: b.Events[:0]}
+	if q := (quick{data: body}); !q.batch(b) {
+		w, err := readBatch(body)
+		if err != nil {
+			return false, err
+		}
+		*b = Batch{V: w.V, Token: w.Token, Seq: -1, SentAtMS: w.SentAtMS, Viewer: w.Viewer, Page: w.Page, Events: w.Events}
+		if w.Seq != nil {
+			b.Seq = *w.Seq
+		}
+	}
+	return true, b.check()
+}
+
+// readBatch reads what quick does not, by generated code, ten times as fast as
+// reflection. What that cannot read is read again by encoding/json, which decides
+// whether it is wrong and how.
 func readBatch(body []byte) (*wireBatch, error) {
 	var w wireBatch
 	lexer := jlexer.Lexer{Data: body}
@@ -104,7 +116,8 @@ func (b *Batch) check() error {
 // checkDisjoint refuses first-time intervals that overlap: counted as they are
 // they would let one view count twice in a cell.
 func (b *Batch) checkDisjoint() error {
-	var first []Span
+	var few [8]Span
+	first := few[:0]
 	for i := range b.Events {
 		if e := &b.Events[i]; e.Kind == KindWatch && !e.Repeat {
 			first = append(first, Span{e.FromMS, e.ToMS})

@@ -48,22 +48,31 @@ const (
 var ErrRecord = errors.New("not a beacon record")
 
 // EncodeRecord returns r as the event log stores it.
-func EncodeRecord(r *Record) ([]byte, error) {
+func EncodeRecord(r *Record) ([]byte, error) { return AppendRecord(nil, r) }
+
+// AppendRecord appends it to b.
+func AppendRecord(b []byte, r *Record) ([]byte, error) {
+	if longer, ok := appendQuick(b, r); ok {
+		return longer, nil
+	}
 	var w jwriter.Writer
 	r.MarshalEasyJSON(&w)
-	b, err := w.BuildBytes()
+	value, err := w.BuildBytes()
 	if err != nil {
 		return nil, fmt.Errorf("encode beacon record: %w", err)
 	}
-	return b, nil
+	return append(b, value...), nil
 }
 
 // DecodeRecord reads what EncodeRecord wrote. What others may have put into
 // the topic is refused with an error that matches [ErrRecord].
 func DecodeRecord(value []byte) (*Record, error) {
 	var r Record
-	if err := easyjson.Unmarshal(value, &r); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrRecord, err)
+	if q := (quick{data: value}); !q.record(&r) {
+		r = Record{}
+		if err := easyjson.Unmarshal(value, &r); err != nil {
+			return nil, fmt.Errorf("%w: %v", ErrRecord, err)
+		}
 	}
 	switch {
 	case r.V != Version:
