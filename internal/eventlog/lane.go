@@ -19,18 +19,51 @@ type slot struct {
 	partition int
 }
 
-// flight is what one request carries. landed is closed when its fate is known;
-// failed then says what became of each slot, nothing when it is in the log.
+// flight is what one request carries. landed is closed when its fate is known, or
+// when its time is over; outcome then says what became of a slot's messages.
 type flight struct {
-	messages map[slot][]*Message
-	sizes    map[slot]int
+	loads  map[slot]*load
+	size   int
+	timer  *time.Timer // nil: nobody has set a time
+	once   sync.Once
+	landed chan struct{}
+	lost   bool // its time was over
+	failed map[slot]error
+}
+
+// load is what a flight carries for one slot.
+type load struct {
+	messages []Message
 	size     int
-	landed   chan struct{}
-	failed   map[slot]error
 }
 
 func newFlight() *flight {
-	return &flight{messages: map[slot][]*Message{}, sizes: map[slot]int{}, landed: make(chan struct{})}
+	return &flight{loads: map[slot]*load{}, landed: make(chan struct{})}
+}
+
+// land tells who waits. What is told first stays.
+func (f *flight) land(lost bool, failed map[slot]error) {
+	f.once.Do(func() {
+		f.lost, f.failed = lost, failed
+		close(f.landed)
+	})
+}
+
+// over tells whether it has landed: what is added now would not be waited for.
+func (f *flight) over() bool {
+	select {
+	case <-f.landed:
+		return true
+	default:
+		return false
+	}
+}
+
+func (f *flight) outcome(s slot) error {
+	if f.lost {
+		return ErrLate
+	}
+	return f.failed[s]
 }
 
 // ticket is one message's place in a flight.
@@ -48,11 +81,14 @@ type lane struct {
 	next   *flight
 	later  []*flight // after next, which is full
 	queued int
+	usual  int  // how many messages a slot had lately
+	awake  bool // wake was told and not heard
 	closed bool
 }
 
-// add puts a message on the next flight that has room for it.
-func (l *lane) add(s slot, m *Message) (ticket, error) {
+// add puts a message on the next flight that has room for it. Its flight lands
+// within the time that the first message which has one was given; 0 is none.
+func (l *lane) add(s slot, m Message, within time.Duration) (ticket, error) {
 	size := len(m.Key) + len(m.Value) + 64
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,28 +102,37 @@ func (l *lane) add(s slot, m *Message) (ticket, error) {
 	if len(l.later) > 0 {
 		f = l.later[len(l.later)-1]
 	}
-	if f.sizes[s] > 0 && f.sizes[s]+size > MaxMessage {
+	to := f.loads[s]
+	if f.over() || to != nil && to.size+size > MaxMessage {
 		f = newFlight()
 		l.later = append(l.later, f)
+		to = nil
 	}
-	f.messages[s] = append(f.messages[s], m)
-	f.sizes[s] += size
+	if to == nil {
+		to = &load{messages: make([]Message, 0, l.usual)}
+		f.loads[s] = to
+	}
+	if f.timer == nil && within > 0 {
+		f.timer = time.AfterFunc(within, func() { f.land(true, nil) })
+	}
+	to.messages = append(to.messages, m)
+	to.size += size
 	f.size += size
 	l.queued += size
-	select {
-	case l.wake <- struct{}{}:
-	default:
+	if !l.awake {
+		l.awake = true
+		l.wake <- struct{}{}
 	}
 	return ticket{f, s}, nil
 }
 
 func (l *lane) close() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.closed = true
-	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default:
+	if !l.awake {
+		l.awake = true
+		l.wake <- struct{}{}
 	}
 }
 
@@ -95,6 +140,9 @@ func (l *lane) close() {
 // under way, and for the linger after it, shares the next.
 func (l *lane) run() {
 	for range l.wake {
+		l.mu.Lock()
+		l.awake = false
+		l.mu.Unlock()
 		if linger := l.producer.log.cfg.Linger; linger > 0 {
 			time.Sleep(linger)
 		}
@@ -126,6 +174,10 @@ func (l *lane) take() (f *flight, more, closed bool) {
 	if f.size == 0 {
 		return nil, false, l.closed
 	}
+	l.usual = 0
+	for _, to := range f.loads {
+		l.usual = min(max(l.usual, len(to.messages)), 256)
+	}
 	if more = len(l.later) > 0; more {
 		l.next, l.later = l.later[0], slices.Delete(l.later, 0, 1)
 	} else {
@@ -137,20 +189,24 @@ func (l *lane) take() (f *flight, more, closed bool) {
 // fly sends a flight, and what failed of it again, and lets it land.
 func (l *lane) fly(f *flight) {
 	const attempts = 3
-	defer close(f.landed)
+	if f.timer != nil {
+		defer f.timer.Stop()
+	}
 	wait := 20 * time.Millisecond
-	open := f.messages
+	open := f.loads
 	for attempt := 1; ; attempt++ {
-		f.failed = l.send(open)
-		if len(f.failed) == 0 {
+		failed := l.send(open)
+		if len(failed) == 0 {
+			f.land(false, nil)
 			return
 		}
 		l.producer.routes.forget()
 		if attempt == attempts {
+			f.land(false, failed)
 			return
 		}
-		again := map[slot][]*Message{}
-		for s := range f.failed {
+		again := map[slot]*load{}
+		for s := range failed {
 			again[s] = open[s]
 		}
 		open = again
@@ -160,25 +216,20 @@ func (l *lane) fly(f *flight) {
 }
 
 // send makes one request and returns what failed.
-func (l *lane) send(messages map[slot][]*Message) map[slot]error {
+func (l *lane) send(loads map[slot]*load) map[slot]error {
 	cfg := l.producer.log.cfg
 	req := &produceapi.Request{Acks: int16(kafka.RequireAll), Timeout: int32(cfg.WriteTimeout.Milliseconds())}
 	byTopic := map[string]int{}
-	for s, list := range messages {
+	for s, load := range loads {
 		at, ok := byTopic[s.topic]
 		if !ok {
 			at = len(req.Topics)
 			byTopic[s.topic] = at
 			req.Topics = append(req.Topics, produceapi.RequestTopic{Topic: s.topic})
 		}
-		// Made anew for each request: one that was given up may still be read from.
-		records := make([]protocol.Record, len(list))
-		for i, m := range list {
-			records[i] = m.record()
-		}
 		req.Topics[at].Partitions = append(req.Topics[at].Partitions, produceapi.RequestPartition{
 			Partition: int32(s.partition),
-			RecordSet: protocol.RecordSet{Attributes: protocol.Attributes(kafka.Lz4), Records: protocol.NewRecordReader(records...)},
+			RecordSet: protocol.RecordSet{Attributes: protocol.Attributes(kafka.Lz4), Records: newRecords(load.messages)},
 		})
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.WriteTimeout)
@@ -186,7 +237,7 @@ func (l *lane) send(messages map[slot][]*Message) map[slot]error {
 	answer, err := l.producer.log.transport.RoundTrip(ctx, l.producer.log.client.Addr, req)
 	failed := map[slot]error{}
 	if err != nil {
-		for s := range messages {
+		for s := range loads {
 			failed[s] = err
 		}
 		return failed
@@ -195,7 +246,7 @@ func (l *lane) send(messages map[slot][]*Message) map[slot]error {
 	if !ok {
 		err = fmt.Errorf("the broker answered a write with %T", answer)
 	}
-	for s := range messages { // what is not answered for has failed
+	for s := range loads { // what is not answered for has failed
 		failed[s] = errors.Join(errors.New("the broker did not answer for the partition"), err)
 	}
 	if !ok {
@@ -212,15 +263,4 @@ func (l *lane) send(messages map[slot][]*Message) map[slot]error {
 		}
 	}
 	return failed
-}
-
-func (m *Message) record() protocol.Record {
-	r := protocol.Record{Time: m.Time, Value: protocol.NewBytes(m.Value)}
-	if m.Key != nil {
-		r.Key = protocol.NewBytes(m.Key)
-	}
-	for _, h := range m.Headers {
-		r.Headers = append(r.Headers, protocol.Header{Key: h.Key, Value: h.Value})
-	}
-	return r
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -13,6 +15,9 @@ import (
 
 // ErrBusy is returned by Write when too much waits for the brokers already.
 var ErrBusy = errors.New("too much waits for the event log")
+
+// ErrLate is returned by WriteWithin when the time is over.
+var ErrLate = errors.New("the event log did not acknowledge in time")
 
 // maxQueued bounds the bytes that wait for one broker.
 const maxQueued = 64 << 20
@@ -26,7 +31,7 @@ type Producer struct {
 	log    *Log
 	routes routes
 
-	mu     sync.Mutex
+	mu     sync.RWMutex
 	lanes  map[int]*lane // by the broker's id
 	closed bool
 	done   sync.WaitGroup
@@ -42,37 +47,76 @@ func (l *Log) Producer() *Producer {
 // error matches [ErrBusy] when none is.
 func (p *Producer) Write(ctx context.Context, topic string, messages ...Message) error {
 	leaders, err := p.routes.of(ctx, topic)
+	if err == nil {
+		err = p.write(ctx, leaders, 0, topic, messages)
+	}
 	if err != nil {
 		return fmt.Errorf("write %d messages to %s: %w", len(messages), topic, err)
 	}
+	return nil
+}
+
+// WriteWithin is Write for those who wait for a time and for nothing else, which
+// costs less than a context does. What shares a request shares the time that its
+// first message was given. The error matches [ErrLate] when that was over.
+func (p *Producer) WriteWithin(within time.Duration, topic string, messages ...Message) error {
+	leaders := p.routes.known(topic)
+	if leaders == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), within)
+		defer cancel()
+		var err error
+		if leaders, err = p.routes.of(ctx, topic); err != nil {
+			return fmt.Errorf("write %d messages to %s: %w", len(messages), topic, err)
+		}
+	}
+	if err := p.write(context.Background(), leaders, within, topic, messages); err != nil {
+		return fmt.Errorf("write %d messages to %s: %w", len(messages), topic, err)
+	}
+	return nil
+}
+
+func (p *Producer) write(ctx context.Context, leaders *leaders, within time.Duration, topic string, messages []Message) error {
 	var one [1]ticket
 	tickets := one[:0]
 	for i := range messages {
 		partition := leaders.partition(messages[i].Key)
-		t, err := p.lane(leaders.of[partition]).add(slot{topic, partition}, &messages[i])
+		t, err := p.lane(leaders.of[partition]).add(slot{topic, partition}, messages[i], within)
 		if err != nil {
-			return fmt.Errorf("write %d messages to %s: %w", len(messages), topic, err)
+			return err
 		}
 		tickets = append(tickets, t)
 	}
 	for _, t := range tickets {
-		select {
-		case <-t.flight.landed:
-			if err := t.flight.failed[t.slot]; err != nil {
-				return fmt.Errorf("write %d messages to %s: %w", len(messages), topic, err)
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("write %d messages to %s: %w", len(messages), topic, context.Cause(ctx))
+		if err := t.wait(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func (t ticket) wait(ctx context.Context) error {
+	if ctx.Done() == nil {
+		<-t.flight.landed
+		return t.flight.outcome(t.slot)
+	}
+	select {
+	case <-t.flight.landed:
+		return t.flight.outcome(t.slot)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 func (p *Producer) lane(broker int) *lane {
+	p.mu.RLock()
+	l := p.lanes[broker]
+	p.mu.RUnlock()
+	if l != nil {
+		return l
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := p.lanes[broker]
-	if l == nil {
+	if l = p.lanes[broker]; l == nil {
 		l = &lane{producer: p, next: newFlight(), wake: make(chan struct{}, 1), closed: p.closed}
 		p.lanes[broker] = l
 		if !p.closed {
@@ -97,8 +141,8 @@ func (p *Producer) Close() error {
 // routes knows which broker leads each partition.
 type routes struct {
 	log    *Log
-	mu     sync.Mutex
-	topics map[string]*leaders
+	topics atomic.Pointer[map[string]*leaders] // replaced, never changed
+	mu     sync.Mutex                          // held while it is replaced
 }
 
 // leaders of the partitions of one topic, numbered from 0 without a gap.
@@ -118,25 +162,41 @@ func (l *leaders) partition(key []byte) int {
 
 const leadersLife = 30 * time.Second
 
+// known returns the leaders as they were read lately, or nil.
+func (r *routes) known(topic string) *leaders {
+	if l := r.last(topic); l != nil && time.Since(l.read) < leadersLife {
+		return l
+	}
+	return nil
+}
+
+// last returns the leaders as they were read last, or nil.
+func (r *routes) last(topic string) *leaders {
+	if topics := r.topics.Load(); topics != nil {
+		return (*topics)[topic]
+	}
+	return nil
+}
+
 func (r *routes) of(ctx context.Context, topic string) (*leaders, error) {
+	if known := r.known(topic); known != nil {
+		return known, nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known := r.topics[topic]
-	if known != nil && time.Since(known.read) < leadersLife {
+	if known := r.known(topic); known != nil {
 		return known, nil
 	}
 	fresh, err := r.log.leaders(ctx, topic)
 	if err != nil {
-		if known != nil { // old ones are better than none: writing will tell
-			known.read = time.Now().Add(time.Second - leadersLife)
-			return known, nil
+		old := r.last(topic)
+		if old == nil {
+			return nil, err
 		}
-		return nil, err
+		// Old ones are better than none: writing will tell.
+		fresh = &leaders{of: old.of, numbers: old.numbers, read: time.Now().Add(time.Second - leadersLife)}
 	}
-	if r.topics == nil {
-		r.topics = map[string]*leaders{}
-	}
-	r.topics[topic] = fresh
+	r.replace(func(topics map[string]*leaders) { topics[topic] = fresh })
 	return fresh, nil
 }
 
@@ -144,9 +204,21 @@ func (r *routes) of(ctx context.Context, topic string) (*leaders, error) {
 func (r *routes) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, known := range r.topics {
-		known.read = time.Time{}
+	r.replace(func(topics map[string]*leaders) {
+		for topic, l := range topics {
+			topics[topic] = &leaders{of: l.of, numbers: l.numbers}
+		}
+	})
+}
+
+// replace changes a copy of what is known. mu is held.
+func (r *routes) replace(change func(map[string]*leaders)) {
+	topics := map[string]*leaders{}
+	if now := r.topics.Load(); now != nil {
+		maps.Copy(topics, *now)
 	}
+	change(topics)
+	r.topics.Store(&topics)
 }
 
 func (l *Log) leaders(ctx context.Context, topic string) (*leaders, error) {
