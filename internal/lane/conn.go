@@ -17,6 +17,9 @@ type Conn struct {
 	br       *bufio.Reader
 	listener *Listener
 
+	busy  atomic.Bool // a request is under way
+	timed bool        // it was given its time: it came in parts
+
 	readBy, writeBy time.Time // the deadlines that are set
 }
 
@@ -26,13 +29,12 @@ var errOther = errors.New("not a common request")
 // run answers requests. It returns true when the connection has one of another kind,
 // of which nothing is taken from br.
 func (c *Conn) run(sessions []Session) bool {
-	for c.listener.begin(c.Conn, false) {
-		c.allow(idleTimeout)
+	for now := time.Now(); c.rest(); now = time.Now() {
+		c.allow(now, idleTimeout)
 		if _, err := c.br.Peek(1); err != nil {
 			return false
 		}
-		c.listener.begin(c.Conn, true)
-		c.allow(requestTimeout)
+		c.busy.Store(true)
 		s, head, err := c.head(sessions)
 		if errors.Is(err, errOther) {
 			return true
@@ -48,6 +50,14 @@ func (c *Conn) run(sessions []Session) bool {
 		}
 	}
 	return false
+}
+
+// rest marks the connection as one without a request, which Listener.Close may
+// close. It returns false when it should not begin another.
+func (c *Conn) rest() bool {
+	c.busy.Store(false)
+	c.timed = false
+	return !c.listener.closing.Load()
 }
 
 // head returns the head of the next request and the session it may be for. The
@@ -71,6 +81,7 @@ func (c *Conn) head(sessions []Session) (Session, []byte, error) {
 		if len(seen) == c.br.Size() {
 			return nil, nil, errOther
 		}
+		c.hurry()
 		if _, err := c.br.Peek(len(seen) + 1); err != nil {
 			return nil, nil, err
 		}
@@ -85,16 +96,32 @@ func (c *Conn) Take(head []byte) error {
 }
 
 // Read reads what follows the head.
-func (c *Conn) Read(p []byte) (int, error) { return c.br.Read(p) }
+func (c *Conn) Read(p []byte) (int, error) {
+	if c.br.Buffered() == 0 {
+		c.hurry()
+	}
+	return c.br.Read(p)
+}
 
 // Context ends when the Listener closes: the answer under way is the connection's
 // last.
 func (c *Conn) Context() context.Context { return c.listener.ctx }
 
-// allow gives the next read d to go on. Setting deadlines costs: one that is early
-// by a tenth is kept.
-func (c *Conn) allow(d time.Duration) {
-	want := time.Now().Add(d)
+// Closing tells whether Context has ended.
+func (c *Conn) Closing() bool { return c.listener.closing.Load() }
+
+// hurry gives a request that is not all there its time, once. One that came whole,
+// as nearly all do, needs none, and setting deadlines costs.
+func (c *Conn) hurry() {
+	if !c.timed {
+		c.timed = true
+		c.allow(time.Now(), requestTimeout)
+	}
+}
+
+// allow gives the next read d to go on. A deadline that is early by a tenth is kept.
+func (c *Conn) allow(now time.Time, d time.Duration) {
+	want := now.Add(d)
 	if c.readBy.After(want) || want.Sub(c.readBy) > d/10 {
 		c.readBy = want
 		_ = c.SetReadDeadline(want) // fails on closed connections, as reading will

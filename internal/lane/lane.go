@@ -17,6 +17,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,9 +66,10 @@ type Listener struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool // ours; true while a request is under way
-	work  sync.WaitGroup
+	closing atomic.Bool
+	mu      sync.Mutex
+	conns   map[*Conn]struct{} // ours
+	work    sync.WaitGroup
 }
 
 // Listen returns a Listener on l. It accepts until closed.
@@ -75,7 +77,7 @@ func Listen(l net.Listener, open ...Open) *Listener {
 	ctx, stop := context.WithCancel(context.Background())
 	listener := &Listener{
 		Listener: l, open: open,
-		others: make(chan net.Conn), failed: make(chan error, 1), ctx: ctx, stop: stop, conns: map[net.Conn]bool{},
+		others: make(chan net.Conn), failed: make(chan error, 1), ctx: ctx, stop: stop, conns: map[*Conn]struct{}{},
 	}
 	go listener.accept()
 	return listener
@@ -93,15 +95,16 @@ func (l *Listener) accept() {
 			l.failed <- err
 			return
 		}
+		c := &Conn{Conn: conn, listener: l}
 		l.mu.Lock()
-		if l.ctx.Err() != nil {
+		if l.closing.Load() {
 			l.mu.Unlock()
 			_ = conn.Close() // it said nothing yet
 			continue
 		}
-		l.conns[conn] = false
+		l.conns[c] = struct{}{}
 		l.mu.Unlock()
-		l.work.Go(func() { l.serve(conn) })
+		l.work.Go(func() { l.serve(c) })
 	}
 }
 
@@ -121,6 +124,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 // answered; Wait waits for them. Closing again does nothing: an HTTP server closes
 // its listener, and so does who made it.
 func (l *Listener) Close() error {
+	l.closing.Store(true)
 	l.stop()
 	err := l.Listener.Close()
 	if errors.Is(err, net.ErrClosed) {
@@ -128,9 +132,9 @@ func (l *Listener) Close() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for conn, busy := range l.conns {
-		if !busy {
-			_ = conn.Close() // at rest: nobody waits for an answer
+	for c := range l.conns {
+		if !c.busy.Load() {
+			_ = c.Close() // at rest: nobody waits for an answer
 		}
 	}
 	return err
@@ -150,46 +154,37 @@ func (l *Listener) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	l.mu.Lock()
-	for conn := range l.conns {
-		_ = conn.Close() // its time is over
+	for c := range l.conns {
+		_ = c.Close() // its time is over
 	}
 	l.mu.Unlock()
 	<-done
 	return context.Cause(ctx)
 }
 
-// begin marks a connection as busy, or at rest. It returns false when a
-// connection at rest should not begin again.
-func (l *Listener) begin(conn net.Conn, busy bool) bool {
+func (l *Listener) release(c *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.conns[conn] = busy
-	return busy || l.ctx.Err() == nil
-}
-
-func (l *Listener) release(conn net.Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.conns, conn)
+	delete(l.conns, c)
 }
 
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBytes) }}
 
 // serve answers the requests of one connection until one is of no session's kind.
-func (l *Listener) serve(conn net.Conn) {
-	defer l.release(conn)
+func (l *Listener) serve(c *Conn) {
+	defer l.release(c)
 	br, _ := readers.Get().(*bufio.Reader)
-	br.Reset(conn)
-	c := &Conn{Conn: conn, br: br, listener: l}
+	br.Reset(c.Conn)
+	c.br = br
 	sessions := make([]Session, len(l.open))
 	for i, open := range l.open {
 		sessions[i] = open(c)
 	}
 	if c.run(sessions) {
-		l.handOver(conn, br) // keeps br
+		l.handOver(c.Conn, br) // keeps br
 		return
 	}
-	_ = conn.Close() // answered, or gone
+	_ = c.Close() // answered, or gone
 	br.Reset(nil)
 	readers.Put(br)
 }
