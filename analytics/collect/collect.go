@@ -63,9 +63,10 @@ type Keys struct {
 	VisitorSalt func(day string) []byte
 }
 
-// Producer appends to the event log and returns when it is acknowledged.
+// Producer appends to the event log and returns when it is acknowledged, or after
+// about so long.
 type Producer interface {
-	Write(ctx context.Context, topic string, messages ...eventlog.Message) error
+	WriteWithin(within time.Duration, topic string, messages ...eventlog.Message) error
 }
 
 // Countries tells which country an address is in: "" when it does not know.
@@ -90,6 +91,7 @@ type Handler struct {
 	viewers   *otter.Cache[string, beacon.Viewer] // verified identities
 	salts     salts
 	bodies    sync.Pool
+	works     sync.Pool // of *work
 }
 
 // New checks cfg and keys and returns a Handler, which opens its spool. Without
@@ -106,6 +108,7 @@ func New(cfg Config, keys Keys, producer Producer, countries Countries, reg prom
 		rejects: rate.NewLimiter(rate.Limit(cfg.RejectsPerSecond), 2*cfg.RejectsPerSecond),
 		salts:   salts{of: keys.VisitorSalt},
 		bodies:  sync.Pool{New: func() any { b := make([]byte, beacon.MaxBody+1); return &b }},
+		works:   sync.Pool{New: func() any { return &work{} }},
 	}
 	for _, open := range []func() error{
 		func() (err error) { h.metrics, err = newMetrics(reg); return err },
@@ -139,12 +142,21 @@ type arrival struct {
 	address   netip.Addr
 	optedOut  bool
 	sentAt    string
+	memo      *memo
+}
+
+// work is the memory that one beacon after the other uses.
+type work struct {
+	batch  beacon.Batch
+	record beacon.Record
+	value  []byte
 }
 
 // take makes a beacon durable, or says why it is not taken.
 func (h *Handler) take(ctx context.Context, a *arrival) error {
 	received := h.now()
-	if !h.addresses.allow(addressKey(a.address), received) {
+	h.recall(a, received)
+	if !a.memo.limiter.AllowN(received, 1) {
 		return h.limited("address")
 	}
 	body, release, err := h.plain(a)
@@ -152,7 +164,9 @@ func (h *Handler) take(ctx context.Context, a *arrival) error {
 		return h.refuse(ctx, err, beacon.Claims{}, a.body, received)
 	}
 	defer release()
-	batch, claims, err := h.check(body, received)
+	w, _ := h.works.Get().(*work)
+	defer h.works.Put(w)
+	claims, err := h.check(&w.batch, body, received)
 	if err != nil {
 		return h.refuse(ctx, err, claims, body, received)
 	}
@@ -161,28 +175,16 @@ func (h *Handler) take(ctx context.Context, a *arrival) error {
 	}
 	if a.sentAt != "" {
 		if at, err := strconv.ParseInt(a.sentAt, 10, 64); err == nil {
-			batch.Sent(at)
+			w.batch.Sent(at)
 		}
 	}
-	batch.Clamp(claims.Duration, received)
-	record := h.enrich(batch, claims, a, received)
-	if err := h.keep(ctx, record, record.View); err != nil {
+	w.batch.Clamp(claims.Duration, received)
+	h.enrich(w, claims, a, received)
+	if err := h.keep(ctx, w, w.record.View, received); err != nil {
 		return err
 	}
-	h.metrics.count(record)
+	h.metrics.count(&w.record)
 	return nil
-}
-
-// addressKey is what a client is limited by: its address, or the /64 of it, of
-// which a client may use each.
-func addressKey(addr netip.Addr) string {
-	if addr = addr.Unmap(); addr.Is6() {
-		if p, err := addr.Prefix(64); err == nil {
-			addr = p.Addr()
-		}
-	}
-	raw := addr.As16()
-	return string(raw[:])
 }
 
 func (h *Handler) limited(by string) error {
@@ -198,32 +200,34 @@ func (h *Handler) unavailable(err error) error {
 
 // check decodes a body and verifies its token. With an error it returns the
 // claims if the token is good.
-func (h *Handler) check(body []byte, now time.Time) (*beacon.Batch, beacon.Claims, error) {
-	batch, err := beacon.Decode(body)
-	if batch == nil {
-		return nil, beacon.Claims{}, err
+func (h *Handler) check(batch *beacon.Batch, body []byte, now time.Time) (beacon.Claims, error) {
+	readable, err := batch.Decode(body)
+	if !readable {
+		return beacon.Claims{}, err
 	}
 	claims, ok := h.tokens.GetIfPresent(batch.Token)
 	if ok && now.Before(claims.ExpiresAt) {
-		return batch, claims, err
+		return claims, err
 	}
 	claims, invalid := beacon.VerifyViewToken(h.keys.ViewToken, batch.Token, now)
 	if invalid == nil {
-		h.tokens.Set(batch.Token, claims)
+		h.tokens.Set(strings.Clone(batch.Token), claims) // it is part of the body
 	}
 	if err == nil {
 		err = invalid
 	}
-	return batch, claims, err
+	return claims, err
 }
 
-// keep makes the record durable under key.
-func (h *Handler) keep(ctx context.Context, record *beacon.Record, key string) error {
-	value, err := beacon.EncodeRecord(record)
-	if err != nil {
+// keep makes the work's record durable under key.
+func (h *Handler) keep(ctx context.Context, w *work, key string, received time.Time) (err error) {
+	if w.value, err = beacon.AppendRecord(w.value[:0], &w.record); err != nil {
 		return err
 	}
-	if err := h.keeper.keep(ctx, eventlog.TopicBeacons, eventlog.Message{Key: []byte(key), Value: value}); err != nil {
+	both := make([]byte, len(key)+len(w.value)) // held longer than the work is
+	copy(both[copy(both, key):], w.value)
+	m := eventlog.Message{Key: both[:len(key):len(key)], Value: both[len(key):]}
+	if err := h.keeper.keep(ctx, eventlog.TopicBeacons, m, received); err != nil {
 		return h.unavailable(err)
 	}
 	return nil
@@ -236,7 +240,7 @@ func (h *Handler) refuse(ctx context.Context, err error, claims beacon.Claims, b
 	if !ok {
 		return err
 	}
-	record := &beacon.Record{
+	record := beacon.Record{
 		V: beacon.Version, Receipt: receipt(), ReceivedAtMS: at.UnixMilli(), Refused: refusal.Code,
 		Account: claims.Account, Media: claims.Media, View: claims.View,
 	}
@@ -244,13 +248,13 @@ func (h *Handler) refuse(ctx context.Context, err error, claims beacon.Claims, b
 		raw := append([]byte(nil), body...) // held longer than this call
 		m := eventlog.Rejected("collect", string(refusal.Code), refusal.Detail, "", at, raw)
 		m.Headers = append(m.Headers, eventlog.Header{Key: "receipt", Value: strconv.AppendUint(nil, record.Receipt, 10)})
-		if err := h.keeper.keep(ctx, eventlog.TopicRejected, m); err != nil {
+		if err := h.keeper.keep(ctx, eventlog.TopicRejected, m, at); err != nil {
 			return h.unavailable(err)
 		}
 	} else {
 		h.metrics.unkept.Inc()
 	}
-	if err := h.keep(ctx, record, strconv.FormatUint(record.Receipt, 36)); err != nil {
+	if err := h.keep(ctx, &work{record: record}, strconv.FormatUint(record.Receipt, 36), at); err != nil {
 		return err
 	}
 	h.metrics.beacons.WithLabelValues("refused").Inc()

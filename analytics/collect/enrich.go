@@ -29,15 +29,16 @@ type agent struct {
 // receipt returns a new number for a receipt.
 func receipt() uint64 { return max(1, rand.Uint64()) }
 
-// enrich makes the record of a clamped batch.
-func (h *Handler) enrich(b *beacon.Batch, c beacon.Claims, in *arrival, received time.Time) *beacon.Record {
+// enrich makes the record of the work's clamped batch.
+func (h *Handler) enrich(w *work, c beacon.Claims, in *arrival, received time.Time) {
+	b, record := &w.batch, &w.record
 	ua := in.agent[:min(len(in.agent), maxAgentLen)]
 	a := h.agent(ua)
-	record := &beacon.Record{
+	*record = beacon.Record{
 		V: beacon.Version, Account: c.Account, Media: c.Media, View: c.View, Seq: b.Seq,
 		ReceivedAtMS: received.UnixMilli(), Receipt: receipt(), Page: b.Page,
 		Device: a.device, Browser: a.browser, OS: a.os, Bot: a.bot != "", BotReason: a.bot,
-		DurationMS: c.Duration.Milliseconds(), Events: b.Events, OptedOut: in.optedOut,
+		DurationMS: c.Duration.Milliseconds(), Events: b.Events, OptedOut: in.optedOut, Country: in.memo.country,
 	}
 	if c.Variant != "" { // said under our signature: it counts in every batch of the view
 		page := beacon.Page{}
@@ -47,14 +48,10 @@ func (h *Handler) enrich(b *beacon.Batch, c beacon.Claims, in *arrival, received
 		page.Variant = c.Variant
 		record.Page = &page
 	}
-	if h.countries != nil && in.address.IsValid() {
-		record.Country = h.countries.Of(in.address)
-	}
 	if !in.optedOut {
-		record.Visitor = h.visitor(c.Account, in.address, ua, received)
+		record.Visitor = h.visitorOf(in, c.Account, ua, received)
 		record.Identity = h.identity(b.Viewer, c, received)
 	}
-	return record
 }
 
 // identity returns who the viewer is, if a token of the view's account says so.
@@ -79,8 +76,7 @@ func (h *Handler) identity(token string, c beacon.Claims, now time.Time) string 
 }
 
 // visitor returns the pseudonym of the day.
-func (h *Handler) visitor(account string, addr netip.Addr, ua string, at time.Time) string {
-	day := h.salts.at(at)
+func (day *daySalt) visitor(account string, addr netip.Addr, ua string) string {
 	mac, _ := day.macs.Get().(hash.Hash)
 	defer day.macs.Put(mac)
 	mac.Reset()

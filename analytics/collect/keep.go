@@ -35,11 +35,11 @@ func newKeeper(cfg Config, producer Producer, m *metrics, log *slog.Logger) (*ke
 	return k, err
 }
 
-// keep returns when the message is durable. It waits for that even if ctx ends:
-// a page that closes does not wait for its last beacon's answer.
-func (k *keeper) keep(ctx context.Context, topic string, m eventlog.Message) error {
+// keep returns when the message, received then, is durable. It waits for that even
+// if ctx ends: a page that closes does not wait for its last beacon's answer.
+func (k *keeper) keep(ctx context.Context, topic string, m eventlog.Message, received time.Time) error {
 	if !k.away.Load() {
-		err := k.write(ctx, topic, m)
+		err := k.write(topic, received, m)
 		if err == nil || k.spool == nil {
 			return err
 		}
@@ -58,14 +58,11 @@ func (k *keeper) keep(ctx context.Context, topic string, m eventlog.Message) err
 	return nil
 }
 
-func (k *keeper) write(ctx context.Context, topic string, messages ...eventlog.Message) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.timeout)
-	defer cancel()
-	started := time.Now()
-	if err := k.producer.Write(ctx, topic, messages...); err != nil {
+func (k *keeper) write(topic string, began time.Time, messages ...eventlog.Message) error {
+	if err := k.producer.WriteWithin(k.timeout, topic, messages...); err != nil {
 		return err
 	}
-	k.metrics.ack.Observe(time.Since(started).Seconds())
+	k.metrics.ack.Observe(time.Since(began).Seconds())
 	return nil
 }
 
@@ -113,7 +110,7 @@ func (k *keeper) move(ctx context.Context, batch []spool.Entry) error {
 	}
 	var errs []error
 	for topic, messages := range byTopic {
-		errs = append(errs, k.write(ctx, topic, messages...))
+		errs = append(errs, k.write(topic, time.Now(), messages...))
 	}
 	return errors.Join(errs...)
 }

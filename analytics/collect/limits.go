@@ -25,13 +25,16 @@ func newLimits(perSecond, size int) (*limits, error) {
 	return &limits{perSecond: perSecond, known: known}, nil
 }
 
-// allow counts one for key and tells whether that is within its rate. Two
-// strangers who meet a new key at once may each get a limiter; one of them stays.
-func (l *limits) allow(key string, at time.Time) bool {
+// of returns the limiter of key. Two strangers who meet a new key at once may each
+// get one; one of them stays.
+func (l *limits) of(key string) *rate.Limiter {
 	limiter, ok := l.known.GetIfPresent(key)
 	if !ok {
 		limiter = rate.NewLimiter(rate.Limit(l.perSecond), burst*l.perSecond)
 		l.known.Set(key, limiter)
 	}
-	return limiter.AllowN(at, 1)
+	return limiter
 }
+
+// allow counts one for key and tells whether that is within its rate.
+func (l *limits) allow(key string, at time.Time) bool { return l.of(key).AllowN(at, 1) }

@@ -22,6 +22,7 @@ type sender struct {
 	agent string     // of the last request: nearly always the next one's too
 	peer  netip.Addr // who is connected, once known
 	from  netip.Addr // who asks: the peer, or whom it forwards
+	memo  memo
 	out   []byte
 }
 
@@ -168,11 +169,11 @@ func (s *session) answer(c *lane.Conn, r *request) bool {
 	if _, err := io.ReadFull(c, body); err != nil {
 		return false
 	}
-	err := s.handler.take(context.WithoutCancel(c.Context()), &arrival{
+	err := s.handler.take(context.Background(), &arrival{
 		body: body, mediaType: r.mediaType, encoding: r.encoding, agent: s.agent, address: s.from,
-		optedOut: r.optedOut, sentAt: r.sentAt,
+		optedOut: r.optedOut, sentAt: r.sentAt, memo: &s.memo,
 	})
-	if c.Context().Err() != nil {
+	if c.Closing() {
 		r.close = true
 	}
 	if err != nil {

@@ -48,10 +48,18 @@ func (b *bench) beacons() error {
 	}
 	settings := []string{"VITASCOPE_SECRET=" + secret, "VITASCOPE_COLLECT_ADDRESS_RATE=1000000", "VITASCOPE_COLLECT_MEDIA_RATE=1000000"}
 	rig := &beaconBench{bench: b, key: keys.ViewToken, settings: settings}
-	if err := rig.requests(); err != nil {
-		return err
+	for _, m := range []struct {
+		name string
+		run  func() error
+	}{{"requests", rig.requests}, {"path", rig.path}} {
+		if len(b.measures) > 0 && !slices.Contains(b.measures, m.name) {
+			continue
+		}
+		if err := m.run(); err != nil {
+			return err
+		}
 	}
-	return rig.path()
+	return nil
 }
 
 type beaconBench struct {

@@ -28,7 +28,7 @@ func (b *bench) startNginx204() (*peer, error) {
 	}
 	conf := filepath.Join(b.dir, "nginx.conf")
 	text := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/nginx.pid; error_log %[1]s/nginx.log;
-events { worker_connections 1024; }
+events { worker_connections 8192; }
 http { access_log off; client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;
   server { listen %[2]s; keepalive_requests 1000000000; location / { return 204; } } }`, b.dir, addr)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
