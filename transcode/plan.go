@@ -120,17 +120,14 @@ func NewPlan(probe child.ProbeResult, instant bool, source *top) *Plan {
 	return p
 }
 
-// threads is with how many a chunk is made at least. The last ones may find a
-// processor idle beside their own.
+// threads is with how many a chunk is made at least. The last one may find a processor
+// idle beside its own; a second thread costs a twentieth more.
 func (part *Part) threads(chunk int) int {
-	if len(part.Spec.Rungs) > 0 && chunk > 0 && chunk >= len(part.Chunks)-lastChunks {
+	if len(part.Spec.Rungs) > 0 && chunk > 0 && chunk == len(part.Chunks)-1 {
 		return 2
 	}
 	return 1
 }
-
-// lastChunks are those that are made while others run out.
-const lastChunks = 2
 
 func (p *Plan) add(name string, spec child.EncodeSpec, early bool) {
 	p.Parts = append(p.Parts, Part{Name: name, Spec: spec, Early: early, Chunks: p.divide(spec, early)})
@@ -222,7 +219,7 @@ func (p *Plan) progress(done map[string]map[int]bool) float64 {
 // keyframe before cost some 0.3 s of a processor, which should be little against the
 // chunk; what a dead worker loses, and what a short clip waits for, should be little
 // too. 1.7 gigapixels are some 30 s of a processor; short media are divided further, so
-// that several workers share them. Towards the end chunks become shorter, each a quarter
+// that several workers share them. Towards the end chunks become shorter, each a third
 // of what is left, so that workers end together: who has none left to take stands idle
 // while the last chunk is being made.
 const (
@@ -230,8 +227,8 @@ const (
 	chunkShortest = 6.0 // seconds
 	chunkLongest  = 60.0
 	chunkTail     = 1.0 // no chunk has less: its end may be a part of a segment
-	chunksAtLeast = 8
-	chunksLeft    = 4
+	chunksAtLeast = 5
+	chunksLeft    = 3
 )
 
 // divide returns the segments with which chunks start. What is early is watched while
