@@ -57,3 +57,29 @@ func TestChunksAreJoinedOnlyIfTheyFit(t *testing.T) {
 		})
 	}
 }
+
+func TestAPreviewIsReadFromWhatIsMade(t *testing.T) {
+	t.Parallel()
+	part := &Part{Name: "rungs", Spec: child.EncodeSpec{Rungs: []child.Rung{{Name: "v360"}}}, Chunks: []int{0, 2, 4}}
+	all := []catalog.Chunk{madeChunk(t, 0, 0, 2, "x", true), madeChunk(t, 1, 2, 2, "x", true), madeChunk(t, 2, 4, 1, "x", true)}
+	for _, c := range []struct {
+		name string
+		rows []catalog.Chunk
+		from time.Duration
+		want []string
+		into time.Duration
+	}{
+		{"in one segment", all, 7 * time.Second, []string{"a1/v360/init.mp4", "a1/v360/1.m4s"}, time.Second},
+		{"over the end of a chunk", all, 10 * time.Second, []string{"a1/v360/init.mp4", "a1/v360/1.m4s", "a2/v360/2.m4s"}, 4 * time.Second},
+		{"from a boundary on", all, 12 * time.Second, []string{"a1/v360/init.mp4", "a2/v360/2.m4s"}, 0},
+		{"at the end", all, 28 * time.Second, []string{"a1/v360/init.mp4", "a3/v360/4.m4s"}, 4 * time.Second},
+		{"not yet made", all[:1], 10 * time.Second, nil, 0},
+		{"nothing made", nil, 0, nil, 0},
+	} {
+		made, err := join(part, c.rows)
+		require.NoError(t, err, c.name)
+		keys, into := made["v360"].covering(c.from, 4*time.Second)
+		require.Equal(t, c.want, keys, c.name)
+		require.Equal(t, c.into, into, c.name)
+	}
+}

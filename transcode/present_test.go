@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,12 @@ func TestWhatGoesWithAMediaIsChangedWhileItPlays(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "codec_name=h264\nwidth=320\nheight=180\nduration=4", "silent, small and short")
 	require.Equal(t, 1, strings.Count(string(out), "codec_name"))
+	for at, want := range map[string]int{"2.8": 0, "3.2": 2} { // it starts at 2 s, the color changes at 5 s
+		pixel, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", filepath.Join(dir, before.Preview), "-ss", at, "-frames:v", "1", "-vf", "scale=1:1,format=rgb24", "-f", "rawvideo", "-").Output()
+		require.NoError(t, err)
+		require.Len(t, pixel, 3)
+		require.Equal(t, slices.Max(pixel), pixel[want], "at %s s of the preview: %v", at, pixel)
+	}
 
 	captions := catalog.Caption{MediaID: m.ID, Language: "fr", FileID: catalog.NewID(), Label: "Français", Kind: "captions", IsDefault: true, Origin: catalog.CaptionUploaded}
 	require.NoError(t, w.store.PutBytes(t.Context(), blob.CaptionKey(m.AccountID, m.ID, captions.FileID), []byte("WEBVTT\n\n00:01.000 --> 00:02.000\nBonjour\n"), "text/vtt"))

@@ -76,27 +76,53 @@ func (s *Service) preview(ctx context.Context, args PreviewArgs, attempt string)
 	if err != nil || m == nil || m.State == catalog.StateFailed {
 		return err
 	}
-	in, err := openSource(ctx, s.store, m.SourceKey)
+	made, err := s.makePreview(ctx, *m, previewJob(args.Probe))
 	if err != nil {
 		return err
 	}
-	defer in.close()
-	var made bytes.Buffer // one file: the init segment, then the only media segment
-	err = s.runner.Run(ctx, previewJob(args.Probe), in, child.HandlerFunc(func(_ context.Context, e child.Event, file *os.File) error {
+	key := blob.OutputPrefix(m.AccountID, m.ID, m.Generation, attempt) + "preview.mp4"
+	if err := s.store.PutBytes(ctx, key, made, typeMP4); err != nil {
+		return fmt.Errorf("store preview: %w", err)
+	}
+	return ignoreConflict(s.showStill(ctx, *m, catalog.Set{Column: "preview_key", Value: key}))
+}
+
+// makePreview makes one file of a preview, of the ladder where it is that far, else of
+// the source.
+func (s *Service) makePreview(ctx context.Context, m catalog.Media, job child.Job) ([]byte, error) {
+	in, into, err := s.madeOf(ctx, m, job.Clip.From, job.Duration)
+	if err != nil {
+		return nil, err
+	}
+	if in != nil {
+		ofLadder := job
+		ofLadder.Clip = &child.ClipSpec{From: into}
+		made, err := s.clip(ctx, ofLadder, in)
+		if err == nil || ctx.Err() != nil {
+			return made, err
+		}
+		s.log.WarnContext(ctx, "preview is made of the source", "media_id", m.ID, "err", err)
+	}
+	source, err := openSource(ctx, s.store, m.SourceKey)
+	if err != nil {
+		return nil, err
+	}
+	defer source.close()
+	return s.clip(ctx, job, source)
+}
+
+// clip has a child make a clip, and returns it as one file: the init segment, then the
+// only media segment.
+func (s *Service) clip(ctx context.Context, job child.Job, in child.Input) ([]byte, error) {
+	var made bytes.Buffer
+	err := s.runner.Run(ctx, job, in, child.HandlerFunc(func(_ context.Context, e child.Event, file *os.File) error {
 		if e.Init == nil && e.Segment == nil {
 			return nil
 		}
 		_, err := io.Copy(&made, io.LimitReader(file, 8<<20))
 		return err
 	}))
-	if err != nil {
-		return err
-	}
-	key := blob.OutputPrefix(m.AccountID, m.ID, m.Generation, attempt) + "preview.mp4"
-	if err := s.store.PutBytes(ctx, key, made.Bytes(), typeMP4); err != nil {
-		return fmt.Errorf("store preview: %w", err)
-	}
-	return ignoreConflict(s.showStill(ctx, *m, catalog.Set{Column: "preview_key", Value: key}))
+	return made.Bytes(), err
 }
 
 // previewJob is a clip of half the usual frame rate at most.
