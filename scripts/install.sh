@@ -9,7 +9,7 @@ packages=(ca-certificates gcc libc6-dev pkg-config
   libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev
   libpostproc-dev libswresample-dev libswscale-dev)
 if [[ "${1:-run}" != run ]]; then
-  packages+=(ffmpeg chromium fonts-dejavu-core)
+  packages+=(ffmpeg chromium fonts-dejavu-core strace)
 fi
 if [[ "${1:-run}" == bench ]]; then
   packages+=(nginx-light wrk)

@@ -28,6 +28,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if folder := os.Getenv(audited); folder != "" {
+		if err := serveAudited(folder); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	mediatest.Remove()
 	os.Exit(code)
