@@ -95,6 +95,7 @@ func TestASourceThatBrowsersPlayIsPlayableBeforeAnyEncode(t *testing.T) {
 		{"index first", "b.mp4", args(picture("320x180", "30000/1001", "4"), sound("4"), x264, []string{"-c:a", "aac", "-movflags", "+faststart"}), 1, 1, false},
 		{"MOV without sound", "c.mov", args(picture("320x180", "25", "4"), x264), 0, 1, false},
 		{"fragmented", "d.mp4", args(picture("320x180", "25", "5"), sound("5"), x264, []string{"-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"}), 1, 1, false},
+		{"keyframes 12 s apart", "e.mp4", args(picture("320x180", "25", "26"), sound("26"), x264, []string{"-bf", "2", "-g", "300", "-keyint_min", "300", "-sc_threshold", "0", "-c:a", "aac"}), 1, 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
