@@ -17,6 +17,15 @@ func (b *bench) film(seconds, kbps int) (string, error) {
 		"-b:v", rate, "-maxrate", rate, "-bufsize", rate, "-g", "60", "-keyint_min", "60", "-sc_threshold", "0")
 }
 
+// filmIndexLast is a film whose tables follow its pictures.
+func (b *bench) filmIndexLast(seconds, kbps int) (string, error) {
+	film, err := b.film(seconds, kbps)
+	if err != nil {
+		return "", err
+	}
+	return b.part(strings.TrimSuffix(filepath.Base(film), ".mp4")+"-last.mp4", "-i", film, "-map", "0", "-c", "copy", "-tag:v", "avc1")
+}
+
 // hevc makes, once, the same as HEVC, which browsers need not play.
 func (b *bench) hevc(seconds int) (string, error) {
 	return b.clipOf("hevc", "hvc1", seconds, "-c:v", "libx265", "-preset", "ultrafast",
