@@ -25,10 +25,13 @@ type flight struct {
 	loads  map[slot]*load
 	size   int
 	timer  *time.Timer // nil: nobody has set a time
-	once   sync.Once
 	landed chan struct{}
+
+	mu     sync.Mutex
+	over   bool // what is added now is not heard of
 	lost   bool // its time was over
 	failed map[slot]error
+	then   []then
 }
 
 // load is what a flight carries for one slot.
@@ -37,26 +40,53 @@ type load struct {
 	size     int
 }
 
+// then is who is told of one message's landing.
+type then struct {
+	slot slot
+	tell Landing
+}
+
 func newFlight() *flight {
 	return &flight{loads: map[slot]*load{}, landed: make(chan struct{})}
 }
 
 // land tells who waits. What is told first stays.
-func (f *flight) land(lost bool, failed map[slot]error) {
-	f.once.Do(func() {
-		f.lost, f.failed = lost, failed
-		close(f.landed)
-	})
+func (f *flight) land(p *Producer, lost bool, failed map[slot]error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over {
+		return
+	}
+	f.over, f.lost, f.failed = true, lost, failed
+	close(f.landed)
+	if then := f.then; len(then) > 0 {
+		p.done.Go(func() { // the next flight need not wait for them
+			for _, t := range then {
+				t.tell.Landed(f.outcome(t.slot))
+			}
+		})
+	}
 }
 
-// over tells whether it has landed: what is added now would not be waited for.
-func (f *flight) over() bool {
-	select {
-	case <-f.landed:
-		return true
-	default:
+// board puts a message on the flight, unless that is over. The lane is locked.
+func (f *flight) board(s slot, m Message, size, usual int, tell Landing) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	to := f.loads[s]
+	if f.over || to != nil && to.size+size > MaxMessage {
 		return false
 	}
+	if to == nil {
+		to = &load{messages: make([]Message, 0, usual)}
+		f.loads[s] = to
+	}
+	to.messages = append(to.messages, m)
+	to.size += size
+	f.size += size
+	if tell != nil {
+		f.then = append(f.then, then{s, tell})
+	}
+	return true
 }
 
 func (f *flight) outcome(s slot) error {
@@ -87,8 +117,9 @@ type lane struct {
 }
 
 // add puts a message on the next flight that has room for it. Its flight lands
-// within the time that the first message which has one was given; 0 is none.
-func (l *lane) add(s slot, m Message, within time.Duration) (ticket, error) {
+// within the time that the first message which has one was given; 0 is none. tell may
+// be nil.
+func (l *lane) add(s slot, m Message, within time.Duration, tell Landing) (ticket, error) {
 	size := len(m.Key) + len(m.Value) + 64
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,22 +133,14 @@ func (l *lane) add(s slot, m Message, within time.Duration) (ticket, error) {
 	if len(l.later) > 0 {
 		f = l.later[len(l.later)-1]
 	}
-	to := f.loads[s]
-	if f.over() || to != nil && to.size+size > MaxMessage {
+	if !f.board(s, m, size, l.usual, tell) {
 		f = newFlight()
 		l.later = append(l.later, f)
-		to = nil
-	}
-	if to == nil {
-		to = &load{messages: make([]Message, 0, l.usual)}
-		f.loads[s] = to
+		f.board(s, m, size, l.usual, tell)
 	}
 	if f.timer == nil && within > 0 {
-		f.timer = time.AfterFunc(within, func() { f.land(true, nil) })
+		f.timer = time.AfterFunc(within, func() { f.land(l.producer, true, nil) })
 	}
-	to.messages = append(to.messages, m)
-	to.size += size
-	f.size += size
 	l.queued += size
 	if !l.awake {
 		l.awake = true
@@ -197,12 +220,12 @@ func (l *lane) fly(f *flight) {
 	for attempt := 1; ; attempt++ {
 		failed := l.send(open)
 		if len(failed) == 0 {
-			f.land(false, nil)
+			f.land(l.producer, false, nil)
 			return
 		}
 		l.producer.routes.forget()
 		if attempt == attempts {
-			f.land(false, failed)
+			f.land(l.producer, false, failed)
 			return
 		}
 		again := map[slot]*load{}

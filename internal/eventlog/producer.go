@@ -75,12 +75,30 @@ func (p *Producer) WriteWithin(within time.Duration, topic string, messages ...M
 	return nil
 }
 
+// Landing is told what became of a message: no error when every in-sync replica
+// has it.
+type Landing interface{ Landed(err error) }
+
+// WriteThen is WriteWithin for those who have better to do than to wait: tell is told
+// once, by another goroutine, which it must not hold up. With an error nothing was
+// written and nothing will be told. It never blocks, so it fails when it would have to
+// ask who leads the partition.
+func (p *Producer) WriteThen(within time.Duration, topic string, m Message, tell Landing) error {
+	leaders := p.routes.known(topic)
+	if leaders == nil {
+		return ErrBusy
+	}
+	partition := leaders.partition(m.Key)
+	_, err := p.lane(leaders.of[partition]).add(slot{topic, partition}, m, within, tell)
+	return err
+}
+
 func (p *Producer) write(ctx context.Context, leaders *leaders, within time.Duration, topic string, messages []Message) error {
 	var one [1]ticket
 	tickets := one[:0]
 	for i := range messages {
 		partition := leaders.partition(messages[i].Key)
-		t, err := p.lane(leaders.of[partition]).add(slot{topic, partition}, messages[i], within)
+		t, err := p.lane(leaders.of[partition]).add(slot{topic, partition}, messages[i], within, nil)
 		if err != nil {
 			return err
 		}
