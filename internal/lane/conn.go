@@ -16,46 +16,67 @@ type Conn struct {
 	net.Conn
 	br       *bufio.Reader
 	listener *Listener
+	sessions []Session
 
-	busy  atomic.Bool // a request is under way
-	timed bool        // it was given its time: it came in parts
+	state atomic.Int32
+	timed bool // the request under way was given its time: it came in parts
 
 	readBy, writeBy time.Time // the deadlines that are set
+
+	looped // when it is one of a loop's
 }
+
+// The states of a Conn.
+const (
+	resting int32 = iota // without a request: Listener.Close may close it
+	busy                 // a request is under way
+	behind               // and more has come meanwhile, on a loop's connection
+)
 
 // errOther means that a request is no session's to answer.
 var errOther = errors.New("not a common request")
 
-// run answers requests. It returns true when the connection has one of another kind,
-// of which nothing is taken from br.
-func (c *Conn) run(sessions []Session) bool {
+// fate is what becomes of a connection that a goroutine has done with.
+type fate int
+
+const (
+	over    fate = iota // it is to be closed
+	other               // it has a request of another kind, of which nothing is taken from br
+	adopted             // a loop has it
+)
+
+// run answers requests.
+func (c *Conn) run() fate {
 	for now := time.Now(); c.rest(); now = time.Now() {
 		c.allow(now, idleTimeout)
 		if _, err := c.br.Peek(1); err != nil {
-			return false
+			return over
 		}
-		c.busy.Store(true)
-		s, head, err := c.head(sessions)
+		c.state.Store(busy)
+		s, head, err := c.head(c.sessions)
 		if errors.Is(err, errOther) {
-			return true
+			return other
 		}
 		if err != nil {
-			return false
+			return over
 		}
 		switch s.Answer(c, head) {
 		case Other:
-			return true
+			return other
 		case Closed:
-			return false
+			return over
+		}
+		if swift, ok := s.(Swift); ok && c.br.Buffered() == 0 && c.listener.adopt(c, swift) {
+			return adopted
 		}
 	}
-	return false
+	return over
 }
 
 // rest marks the connection as one without a request, which Listener.Close may
 // close. It returns false when it should not begin another.
 func (c *Conn) rest() bool {
-	c.busy.Store(false)
+	c.state.Store(resting)
 	c.timed = false
 	return !c.listener.closing.Load()
 }

@@ -6,6 +6,9 @@
 // all: what the sessions do not understand, the server does. It saves what net/http
 // spends on a request, which is as much as a small answer costs.
 //
+// On Linux a connection whose session is [Swift] rests without a goroutine, and needs
+// none for requests that come whole and can be answered without waiting.
+//
 // The protocol is HTTP/1.1 (RFC 9112). Everything but a Conn is safe for concurrent
 // use.
 package lane
@@ -52,6 +55,17 @@ type Session interface {
 	Answer(c *Conn, head []byte) Outcome
 }
 
+// Swift is a Session that can answer without a goroutine that waits. Once it has
+// answered on a connection, a [Listener] calls Begin for the requests that come whole.
+type Swift interface {
+	Session
+	// Begin takes a request, head and body and all that has come, and does not block.
+	// What it keeps of it it copies. It returns false for what it does not wholly
+	// understand or cannot answer so, of which Answer is asked. Otherwise Conn.Finish
+	// is called when the answer is known, by any goroutine.
+	Begin(c *Conn, request []byte) bool
+}
+
 // Open begins a session on a new connection.
 type Open func(c *Conn) Session
 
@@ -70,6 +84,7 @@ type Listener struct {
 	mu      sync.Mutex
 	conns   map[*Conn]struct{} // ours
 	work    sync.WaitGroup
+	loops   loops
 }
 
 // Listen returns a Listener on l. It accepts until closed.
@@ -133,8 +148,12 @@ func (l *Listener) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.conns {
-		if !c.busy.Load() {
-			_ = c.Close() // at rest: nobody waits for an answer
+		if !c.onLoop() {
+			if c.state.Load() == resting {
+				_ = c.Close() // nobody waits for an answer
+			}
+		} else if c.state.CompareAndSwap(resting, busy) {
+			go c.drop() // which needs the lock
 		}
 	}
 	return err
@@ -172,19 +191,28 @@ var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headBy
 
 // serve answers the requests of one connection until one is of no session's kind.
 func (l *Listener) serve(c *Conn) {
-	defer l.release(c)
-	br, _ := readers.Get().(*bufio.Reader)
-	br.Reset(c.Conn)
-	c.br = br
-	sessions := make([]Session, len(l.open))
+	c.sessions = make([]Session, len(l.open))
 	for i, open := range l.open {
-		sessions[i] = open(c)
+		c.sessions[i] = open(c)
 	}
-	if c.run(sessions) {
+	l.goOn(c, c.Conn)
+}
+
+// goOn answers what comes from r, which is the connection, with what was read of it
+// before.
+func (l *Listener) goOn(c *Conn, r io.Reader) {
+	br, _ := readers.Get().(*bufio.Reader)
+	br.Reset(r)
+	c.br = br
+	switch c.run() {
+	case other:
+		l.release(c)
 		l.handOver(c.Conn, br) // keeps br
 		return
+	case over:
+		l.release(c)
+		_ = c.Close() // answered, or gone
 	}
-	_ = c.Close() // answered, or gone
 	br.Reset(nil)
 	readers.Put(br)
 }
