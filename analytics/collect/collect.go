@@ -67,6 +67,8 @@ type Keys struct {
 // about so long.
 type Producer interface {
 	WriteWithin(within time.Duration, topic string, messages ...eventlog.Message) error
+	// WriteThen does not wait: it tells when one message is acknowledged.
+	WriteThen(within time.Duration, topic string, m eventlog.Message, tell eventlog.Landing) error
 }
 
 // Countries tells which country an address is in: "" when it does not know.
@@ -155,8 +157,7 @@ type work struct {
 // take makes a beacon durable, or says why it is not taken.
 func (h *Handler) take(ctx context.Context, a *arrival) error {
 	received := h.now()
-	h.recall(a, received)
-	if !a.memo.limiter.AllowN(received, 1) {
+	if !h.admit(a, received) {
 		return h.limited("address")
 	}
 	body, release, err := h.plain(a)
@@ -173,6 +174,29 @@ func (h *Handler) take(ctx context.Context, a *arrival) error {
 	if !h.media.allow(claims.Media, received) {
 		return h.limited("media")
 	}
+	m, err := h.fill(w, claims, a, received)
+	if err == nil {
+		err = h.keep(ctx, m, received)
+	}
+	if err != nil {
+		return err
+	}
+	h.metrics.count(&w.record)
+	return nil
+}
+
+// admit tells whether the address may send another.
+func (h *Handler) admit(a *arrival, received time.Time) bool {
+	h.recall(a, received)
+	if a.memo.admitted { // when it came, and could not be answered at once
+		a.memo.admitted = false
+		return true
+	}
+	return a.memo.limiter.AllowN(received, 1)
+}
+
+// fill makes the record of the work's batch, and the message of that.
+func (h *Handler) fill(w *work, claims beacon.Claims, a *arrival, received time.Time) (eventlog.Message, error) {
 	if a.sentAt != "" {
 		if at, err := strconv.ParseInt(a.sentAt, 10, 64); err == nil {
 			w.batch.Sent(at)
@@ -180,11 +204,18 @@ func (h *Handler) take(ctx context.Context, a *arrival) error {
 	}
 	w.batch.Clamp(claims.Duration, received)
 	h.enrich(w, claims, a, received)
-	if err := h.keep(ctx, w, w.record.View, received); err != nil {
-		return err
+	return w.message(w.record.View)
+}
+
+// message returns the work's record under key, in memory of its own.
+func (w *work) message(key string) (eventlog.Message, error) {
+	var err error
+	if w.value, err = beacon.AppendRecord(w.value[:0], &w.record); err != nil {
+		return eventlog.Message{}, err
 	}
-	h.metrics.count(&w.record)
-	return nil
+	both := make([]byte, len(key)+len(w.value))
+	copy(both[copy(both, key):], w.value)
+	return eventlog.Message{Key: both[:len(key):len(key)], Value: both[len(key):]}, nil
 }
 
 func (h *Handler) limited(by string) error {
@@ -219,14 +250,8 @@ func (h *Handler) check(batch *beacon.Batch, body []byte, now time.Time) (beacon
 	return claims, err
 }
 
-// keep makes the work's record durable under key.
-func (h *Handler) keep(ctx context.Context, w *work, key string, received time.Time) (err error) {
-	if w.value, err = beacon.AppendRecord(w.value[:0], &w.record); err != nil {
-		return err
-	}
-	both := make([]byte, len(key)+len(w.value)) // held longer than the work is
-	copy(both[copy(both, key):], w.value)
-	m := eventlog.Message{Key: both[:len(key):len(key)], Value: both[len(key):]}
+// keep makes a record's message durable.
+func (h *Handler) keep(ctx context.Context, m eventlog.Message, received time.Time) error {
 	if err := h.keeper.keep(ctx, eventlog.TopicBeacons, m, received); err != nil {
 		return h.unavailable(err)
 	}
@@ -254,8 +279,12 @@ func (h *Handler) refuse(ctx context.Context, err error, claims beacon.Claims, b
 	} else {
 		h.metrics.unkept.Inc()
 	}
-	if err := h.keep(ctx, &work{record: record}, strconv.FormatUint(record.Receipt, 36), at); err != nil {
-		return err
+	m, failed := (&work{record: record}).message(strconv.FormatUint(record.Receipt, 36))
+	if failed == nil {
+		failed = h.keep(ctx, m, at)
+	}
+	if failed != nil {
+		return failed
 	}
 	h.metrics.beacons.WithLabelValues("refused").Inc()
 	h.metrics.refused.WithLabelValues(string(refusal.Code)).Inc()

@@ -43,10 +43,20 @@ func (k *keeper) keep(ctx context.Context, topic string, m eventlog.Message, rec
 		if err == nil || k.spool == nil {
 			return err
 		}
-		if !k.away.Swap(true) {
-			k.log.WarnContext(ctx, "the event log does not take beacons: keeping them on disk", "err", err)
-		}
+		k.miss(ctx, err)
 	}
+	return k.put(topic, m)
+}
+
+// miss notes that the log did not take something.
+func (k *keeper) miss(ctx context.Context, err error) {
+	if !k.away.Swap(true) {
+		k.log.WarnContext(ctx, "the event log does not take beacons: keeping them on disk", "err", err)
+	}
+}
+
+// put puts the message on the spool.
+func (k *keeper) put(topic string, m eventlog.Message) error {
 	if err := k.spool.Append(spool.Entry{Topic: topic, Message: m}); err != nil {
 		return err
 	}
@@ -56,6 +66,21 @@ func (k *keeper) keep(ctx context.Context, topic string, m eventlog.Message, rec
 	default:
 	}
 	return nil
+}
+
+// begin is keep for those who do not wait. It returns false when it cannot be told
+// without waiting; nothing is then told.
+func (k *keeper) begin(topic string, m eventlog.Message, tell eventlog.Landing) bool {
+	return !k.away.Load() && k.producer.WriteThen(k.timeout, topic, m, tell) == nil
+}
+
+// ended goes on, waiting, with a message whose write ended so.
+func (k *keeper) ended(ctx context.Context, topic string, m eventlog.Message, err error) error {
+	if err == nil || k.spool == nil {
+		return err
+	}
+	k.miss(ctx, err)
+	return k.put(topic, m)
 }
 
 func (k *keeper) write(topic string, began time.Time, messages ...eventlog.Message) error {

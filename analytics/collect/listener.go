@@ -26,4 +26,5 @@ type session struct {
 	remote  net.Addr
 
 	sender
+	swift
 }

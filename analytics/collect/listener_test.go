@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/vitascope/vitascope/analytics/collect"
 	"github.com/vitascope/vitascope/internal/beacon"
@@ -300,4 +301,39 @@ func TestBeaconsWaitOnDiskWhileTheLogIsAway(t *testing.T) {
 	require.Len(t, s.logged(eventlog.TopicRejected), 1)
 	require.Equal(t, beacon.KindLoad, taken[0].Events[0].Kind, "in their order")
 	require.Equal(t, beacon.KindEnd, taken[1].Events[len(taken[1].Events)-1].Kind)
+}
+
+func TestConnectionsGoOnWhenTheLogGoesAway(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spool  bool
+		status int
+	}{"with a spool": {true, http.StatusNoContent}, "without": {false, http.StatusServiceUnavailable}} {
+		broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(t.TempDir()), kfake.SyncWrites())
+		require.NoError(t, err)
+		cfg := collect.DefaultConfig()
+		cfg.AckTimeout = 300 * time.Millisecond
+		if c.spool {
+			cfg.SpoolDir = t.TempDir()
+		}
+		s := openStation(t, cfg, broker.ListenAddrs())
+		require.NoError(t, s.events.EnsureTopics(t.Context()))
+		addr, stop := s.listen()
+		w := dial(t, addr)
+		for range 3 { // by a goroutine, then without one
+			w.say(post(s.sample("valid-end.json")))
+			res, _ := w.hear()
+			require.Equal(t, http.StatusNoContent, res.StatusCode, name)
+		}
+		broker.Close()
+		for range 2 {
+			w.say(post(s.sample("valid-end.json")))
+			res, _ := w.hear()
+			require.Equal(t, c.status, res.StatusCode, name)
+			if !c.spool {
+				require.Equal(t, "10", res.Header.Get("Retry-After"))
+			}
+		}
+		stop()
+	}
 }

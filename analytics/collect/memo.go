@@ -18,6 +18,8 @@ type memo struct {
 	address netip.Addr
 	limiter *rate.Limiter // of the address
 	country string
+	// admitted: the request under way is within the address's rate.
+	admitted bool
 
 	day     *daySalt
 	account string

@@ -44,13 +44,21 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-func (m *metrics) count(r *beacon.Record) {
+func (m *metrics) count(r *beacon.Record) { m.add(tally{len(r.Events), r.Bot, r.OptedOut}) }
+
+// tally is what is counted of an accepted beacon.
+type tally struct {
+	events        int
+	bot, optedOut bool
+}
+
+func (m *metrics) add(t tally) {
 	m.accepted.Inc()
-	m.events.Add(float64(len(r.Events)))
-	if r.Bot {
+	m.events.Add(float64(t.events))
+	if t.bot {
 		m.bots.Inc()
 	}
-	if r.OptedOut {
+	if t.optedOut {
 		m.optedOut.Inc()
 	}
 }

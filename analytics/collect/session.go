@@ -36,8 +36,8 @@ func (s *session) Knows(head []byte) bool {
 
 // Answer implements lane.Session.
 func (s *session) Answer(c *lane.Conn, head []byte) lane.Outcome {
-	r, ok := parse(head)
-	if !ok {
+	r := &request{}
+	if !r.parse(head) {
 		return lane.Other
 	}
 	s.know(r)
@@ -61,17 +61,17 @@ type request struct {
 
 // parse reads a head, its last line ended too. It returns false for any it does
 // not wholly understand.
-func parse(head []byte) (*request, bool) {
+func (r *request) parse(head []byte) bool {
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
 	target, ok := bytes.CutSuffix(line[len("POST "):], []byte(" HTTP/1.1"))
 	if !ok {
-		return nil, false
+		return false
 	}
-	r := &request{length: -1}
+	*r = request{length: -1, forwarded: r.forwarded[:0]}
 	if query := target[len(Path):]; len(query) > 0 {
 		sent, ok := bytes.CutPrefix(query, []byte("?"+beacon.SentAtParam+"="))
 		if !ok || len(sent) > 20 {
-			return nil, false
+			return false
 		}
 		r.sentAt = string(sent)
 	}
@@ -79,10 +79,10 @@ func parse(head []byte) (*request, bool) {
 		line, rest, ok = bytes.Cut(rest, []byte("\r\n"))
 		name, value, colon := bytes.Cut(line, []byte(":"))
 		if !ok || !colon || !r.field(name, bytes.Trim(value, " \t")) {
-			return nil, false
+			return false
 		}
 	}
-	return r, r.length >= 0 && r.length <= beacon.MaxBody
+	return r.length >= 0 && r.length <= beacon.MaxBody
 }
 
 // field takes one header field.
@@ -177,24 +177,30 @@ func (s *session) answer(c *lane.Conn, r *request) bool {
 		r.close = true
 	}
 	if err != nil {
+		c.AllowWriting()
 		return s.problem(c, err, r.close) == nil && !r.close
 	}
+	c.AllowWriting()
+	_, err = c.Write(s.accepted(r.close))
+	return err == nil && !r.close
+}
+
+// accepted is the answer to a beacon that was taken. It is valid until the next.
+func (s *session) accepted(last bool) []byte {
 	s.out = append(s.out[:0], "HTTP/1.1 204 No Content\r\n"...)
 	s.out = append(s.out, commonHeader...)
 	s.out = append(s.out, lane.Date()...)
-	if r.close {
+	if last {
 		s.out = append(s.out, "Connection: close\r\n"...)
 	}
 	s.out = append(s.out, "\r\n"...)
-	c.AllowWriting()
-	_, err = c.Write(s.out)
-	return err == nil && !r.close
+	return s.out
 }
 
 const commonHeader = "Access-Control-Allow-Origin: *\r\nCross-Origin-Resource-Policy: cross-origin\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 
 // problem answers with a problem document, as httpx does.
-func (s *session) problem(c *lane.Conn, err error, last bool) error {
+func (s *session) problem(to io.Writer, err error, last bool) error {
 	p := httpx.ProblemOf(err, rand.Text())
 	if fault.KindOf(err) == fault.Internal {
 		s.log.Error("beacon failed", "err", err, "request_id", p.Instance)
@@ -210,6 +216,5 @@ func (s *session) problem(c *lane.Conn, err error, last bool) error {
 	if after := s.handler.retryAfter(err); after != "" {
 		res.Header.Set("Retry-After", after)
 	}
-	c.AllowWriting()
-	return res.Write(c)
+	return res.Write(to)
 }
