@@ -24,15 +24,15 @@ const (
 
 // posterWindow picks the frames from which the poster is chosen: those from
 // 10 to 20 % of a media that is long enough for its start to be a fade-in. Of
-// sparse ones, keyframes, there may be few: all from 10 % on, and the first, in
-// case there is no other.
+// sparse ones, keyframes, there may be few: those from 10 % on, and the first, in case
+// there is no other; no more than are compared, as each is scaled.
 func posterWindow(duration time.Duration, sparse bool) string {
 	if duration < 3*time.Second {
 		return "null"
 	}
 	from, to := duration/10, duration/5
 	if sparse {
-		return fmt.Sprintf("select='eq(n,0)+gte(t,%.3f)'", from.Seconds())
+		return fmt.Sprintf("select='(eq(n,0)+gte(t,%.3f))*lt(selected_n,%d)'", from.Seconds(), posterFrames)
 	}
 	return fmt.Sprintf("trim=start=%.3f:end=%.3f,fps=fps=%d/%d",
 		from.Seconds(), to.Seconds(), posterFrames*1000, max(1, (to-from).Milliseconds()))
