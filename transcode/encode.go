@@ -144,7 +144,7 @@ func (s *Service) plan(ctx context.Context, m catalog.Media) (*Plan, error) {
 // meanwhile.
 func (s *Service) chunk(ctx context.Context, m catalog.Media, plan *Plan, part *Part, chunk int, number string) error {
 	started := time.Now()
-	threads := max(s.threads, part.threads(chunk))
+	threads := s.threads
 	if part.Early && chunk == 0 {
 		threads = 0 // a viewer waits
 	}

@@ -120,15 +120,6 @@ func NewPlan(probe child.ProbeResult, instant bool, source *top) *Plan {
 	return p
 }
 
-// threads is with how many a chunk is made at least. The last one may find a processor
-// idle beside its own; a second thread costs a twentieth more.
-func (part *Part) threads(chunk int) int {
-	if len(part.Spec.Rungs) > 0 && chunk > 0 && chunk == len(part.Chunks)-1 {
-		return 2
-	}
-	return 1
-}
-
 func (p *Plan) add(name string, spec child.EncodeSpec, early bool) {
 	p.Parts = append(p.Parts, Part{Name: name, Spec: spec, Early: early, Chunks: p.divide(spec, early)})
 }
