@@ -38,11 +38,13 @@ func (s *Service) Engagement(ctx context.Context, account, id string, f Filter) 
 	return &Engagement{MediaID: id, DurationSeconds: seconds(m.DurationMS), Graph: *graph, Definitions: definitions("engagement", "rewatches", "drop_off")}, nil
 }
 
-// heatSQL sums what the sink counted; the cost does not depend on the number of
-// intervals.
-const heatSQL = `
-	SELECT kind, cell, sum(delta) FROM heat
-	WHERE account_id = ? AND media_id = ? AND %s GROUP BY kind, cell`
+// heatSQL reads what the sink counted; the cost does not depend on the number of
+// intervals. What is of one cell is added up by the reader: for the few rows that
+// parts hold of all time that is cheaper than to group them.
+const heatSQL = "SELECT kind, cell, delta FROM heat WHERE account_id = ? AND media_id = ? AND grain = 'all'"
+
+// heatMonthsSQL does the same for each of several months.
+const heatMonthsSQL = "SELECT kind, cell, sum(delta) FROM heat WHERE account_id = ? AND media_id = ? AND grain = 'month' %s GROUP BY kind, cell"
 
 // drawnSQL draws from the intervals of each view that passes, in one reading: for
 // each second of %[2]d how often intervals began and ended, and views were left.
@@ -57,8 +59,8 @@ func (s *Service) graph(ctx context.Context, account string, m catalog.Media, f 
 	n := beacon.Seconds(m.DurationMS)
 	d := deltas{first: make([]int, n), again: make([]int, n), left: make([]int, n)}
 	var err error
-	if grain, args, ok := f.heatGrain(); ok {
-		err = s.heat(ctx, fmt.Sprintf(heatSQL, grain), append([]any{account, m.ID}, args...), d)
+	if statement, args, ok := f.heatGrain(); ok {
+		err = s.heat(ctx, statement, append([]any{account, m.ID}, args...), d)
 	} else {
 		err = s.drawn(ctx, f.where(account, m.ID), d)
 	}
@@ -75,7 +77,7 @@ type deltas struct{ first, again, left []int }
 // heat reads sums.
 func (s *Service) heat(ctx context.Context, statement string, args []any, into deltas) error {
 	kinds := map[string][]int{"first": into.first, "repeat": into.again, "exit": into.left}
-	return s.each(ctx, "engagement", statement, args, func(read func(...any) error) error {
+	return s.eachSum(ctx, "engagement", statement, args, func(read func(...any) error) error {
 		var kind string
 		var cell uint32
 		var delta int64
@@ -121,17 +123,17 @@ func (d deltas) graph() *Graph {
 	return out
 }
 
-// heatGrain returns which rows of heat hold the answer, if f asks for nothing
-// but all time or whole months (UTC).
-func (f *Filter) heatGrain() (condition string, args []any, ok bool) {
+// heatGrain returns the statement on heat that holds the answer and what it takes
+// after account and media, if f asks for nothing but all time or whole months (UTC).
+func (f *Filter) heatGrain() (statement string, args []any, ok bool) {
 	if f.narrows() {
 		return "", nil, false
 	}
 	if f.From.IsZero() && f.To.IsZero() {
-		return "grain = 'all'", nil, true
+		return heatSQL, nil, true
 	}
 	months, args, ok := f.wholeMonths("bucket")
-	return "grain = 'month'" + months, args, ok
+	return fmt.Sprintf(heatMonthsSQL, months), args, ok
 }
 
 // wholeMonths returns the condition on a column that holds the first day of a

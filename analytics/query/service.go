@@ -75,9 +75,18 @@ func (s *Service) row(ctx context.Context, what, statement string, args []any, i
 // each calls scan for each row of a statement; scan calls its argument to read
 // the row.
 func (s *Service) each(ctx context.Context, what, statement string, args []any, scan func(read func(into ...any) error) error) error {
+	return s.rows(reading(ctx), what, statement, args, scan)
+}
+
+// eachSum is each for statements that read sums.
+func (s *Service) eachSum(ctx context.Context, what, statement string, args []any, scan func(read func(into ...any) error) error) error {
+	return s.rows(summing(ctx), what, statement, args, scan)
+}
+
+func (s *Service) rows(ctx context.Context, what, statement string, args []any, scan func(read func(into ...any) error) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	rows, err := s.db.Query(reading(ctx), statement, args...)
+	rows, err := s.db.Query(ctx, statement, args...)
 	if err != nil {
 		return away(what, err)
 	}

@@ -37,6 +37,14 @@ func reading(ctx context.Context) context.Context {
 	}))
 }
 
+// summing returns ctx for statements that read a few thousand rows of sums: more
+// threads, and columns read one after the other, would cost more than they gain.
+func summing(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"max_threads": 1, "optimize_move_to_prewhere": 0, "max_execution_time": int(timeout.Seconds()),
+	}))
+}
+
 // streaming returns ctx for statements whose answer is read as it comes.
 func streaming(ctx context.Context) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{

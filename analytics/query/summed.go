@@ -62,13 +62,23 @@ func (s *Service) summed(ctx context.Context, account, media string, f Filter) (
 		return row, false, nil
 	}
 	row.estimated = true
-	grain := "day"
-	if monthStart(f.From) && monthStart(f.To) {
-		grain = "month"
-	}
-	c := f.states(account, media, grain)
-	err = s.row(ctx, "visitors", "SELECT uniqCombined64Merge(14)(visitors), uniqCombined64IfMerge(14)(players) FROM uniques WHERE "+c.sql.String(), c.args, &row.visitors, &row.players)
+	people := map[int64][2]uint64{}
+	grain := f.statesGrain()
+	err = s.people(ctx, "toDate(0)", nil, f.states(account, media, grain), grain, people)
+	row.visitors, row.players = people[0][0], people[0][1]
 	return row, true, err
+}
+
+// statesGrain returns which states of uniques are fewest to merge for f's whole days
+// (UTC).
+func (f *Filter) statesGrain() string {
+	switch {
+	case f.From.IsZero() && f.To.IsZero():
+		return "all"
+	case monthStart(f.From) && monthStart(f.To):
+		return "month"
+	}
+	return "day"
 }
 
 // states returns the condition on uniques.
@@ -114,18 +124,15 @@ func (s *Service) fillBuckets(ctx context.Context, account, media string, f Filt
 		clear(b.rows)
 		return s.drawBuckets(ctx, account, media, f, b)
 	}
-	c := f.states(account, media, "day")
-	statement = "SELECT toInt64(roundDown(toUnixTimestamp(toDateTime(bucket, 'UTC')), ?)) AS start, uniqCombined64Merge(14)(visitors), uniqCombined64IfMerge(14)(players) FROM uniques WHERE " + c.sql.String() + " GROUP BY start"
-	return s.each(ctx, "visitors", statement, append([]any{b.starts}, c.args...), func(read func(...any) error) error {
-		var start int64
-		var visitors, players uint64
-		if err := read(&start, &visitors, &players); err != nil {
-			return err
-		}
-		row := &b.rows[b.at[start]]
-		row.visitors, row.players = visitors, players
-		return nil
-	})
+	people := map[int64][2]uint64{}
+	start := "toDate(toDateTime(roundDown(toUnixTimestamp(toDateTime(bucket, 'UTC')), ?), 'UTC'))"
+	if err := s.people(ctx, start, []any{b.starts}, f.states(account, media, "day"), "day", people); err != nil {
+		return err
+	}
+	for i, start := range b.starts {
+		b.rows[i].visitors, b.rows[i].players = people[start][0], people[start][1]
+	}
+	return nil
 }
 
 func (b *buckets) inDays() bool {

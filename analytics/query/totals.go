@@ -15,7 +15,7 @@ type Totals struct {
 	AverageEngagement float64 `json:"average_engagement" minimum:"0" maximum:"1" doc:"Mean share of the video seen, over plays."`
 	HoursWatched      float64 `json:"hours_watched" minimum:"0" doc:"Hours of video played, repeats included."`
 	Finished          uint64  `json:"finished" doc:"Plays that reached the end, or were watched to within 2 seconds of it."`
-	VisitorsEstimated bool    `json:"visitors_estimated" doc:"Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads."`
+	VisitorsEstimated bool    `json:"visitors_estimated" doc:"Visitors and play rate are estimates, mostly within 1 %, at worst (of whole months, around 40,000 visitors) within 4 %, because there are more than 100,000 loads."`
 }
 
 var totalsNames = []string{"loads", "visitors", "plays", "play_rate", "views", "average_engagement", "hours_watched", "finished"}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitascope/vitascope/analytics/query"
+	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
 // A media with more loads than are counted one by one: view n was opened n minutes
@@ -63,11 +64,15 @@ func TestTheReportOfABusyMediaAgreesWithARecount(t *testing.T) {
 	require.Equal(t, []uint64{busyViews, plays, finished}, []uint64{got.Totals.Loads, got.Totals.Plays, got.Totals.Finished})
 	require.InEpsilon(t, share/float64(plays), got.Totals.AverageEngagement, 1e-6)
 	require.InEpsilon(t, watched/3600, got.Totals.HoursWatched, 1e-6)
-	require.InEpsilon(t, 40_000, got.Totals.Visitors, 0.04) // where the estimate is worst
+	require.InEpsilon(t, 40_000, got.Totals.Visitors, 0.005)
+	require.InEpsilon(t, 40_000, got.Totals.PlayRate*float64(got.Totals.Visitors), 0.005) // in three rounds each plays twice
 	require.Equal(t, engagement, got.Graph.Engagement)
 	var inTrend uint64
 	for _, p := range got.Trend {
 		inTrend += p.Loads
+		require.True(t, p.VisitorsEstimated || p.Loads == 0)
+		require.InDelta(t, p.Loads, p.Visitors, 10) // of a day all are different
+		require.InDelta(t, 2.0/3, p.PlayRate, 0.02)
 	}
 	require.Len(t, got.Trend, 30)
 	require.Equal(t, loadsInTrend, inTrend)
@@ -83,4 +88,12 @@ func TestTheReportOfABusyMediaAgreesWithARecount(t *testing.T) {
 	alone, err := r.stats().Media(ctx, r.account, r.media, query.Filter{})
 	require.NoError(t, err)
 	require.Equal(t, got.Totals, alone.Totals)
+
+	months, err := r.stats().Media(ctx, r.account, r.media, query.Filter{From: time.Date(now.Year(), now.Month()-3, 1, 0, 0, 0, 0, time.UTC)})
+	require.NoError(t, err)
+	require.True(t, months.VisitorsEstimated)
+	require.InEpsilon(t, 40_000, months.Visitors, 0.04) // where that estimate is worst
+	_, found, err := r.db.Verify(ctx, warehouse.Scope{Account: r.account, Media: r.media})
+	require.NoError(t, err)
+	require.Equal(t, []warehouse.Difference{{Key: warehouse.Key{Account: r.account, Media: r.media}, Table: "views", Rows: busyViews}}, found, "the views have no events")
 }

@@ -39,7 +39,7 @@ type HeatRow struct {
 }
 
 // UniqueRow says that somebody was among the visitors, and the players, of a
-// media on a day or in a month.
+// media on a day, in a month or ever.
 type UniqueRow struct {
 	Account, Media, Grain string
 	Bucket                time.Time
@@ -211,7 +211,7 @@ func (c *changes) heatRows() []HeatRow {
 	return rows
 }
 
-// uniqueRows returns each visitor twice: for the day and for the month.
+// uniqueRows returns each visitor for the day, for the month and for all time.
 func (c *changes) uniqueRows() []UniqueRow {
 	seen := map[UniqueRow]bool{}
 	for k := range c.uniques {
@@ -220,6 +220,7 @@ func (c *changes) uniqueRows() []UniqueRow {
 		if k.player {
 			player = k.who
 		}
+		seen[UniqueRow{k.account, k.media, GrainAll, time.Unix(0, 0).UTC(), k.who, player}] = true
 		seen[UniqueRow{k.account, k.media, GrainDay, day, k.who, player}] = true
 		seen[UniqueRow{k.account, k.media, GrainMonth, day.AddDate(0, 0, 1-day.Day()), k.who, player}] = true
 	}

@@ -76,7 +76,7 @@ func (h *heatBench) copySums(ctx context.Context, from, to int) (did bool, err e
 	}{
 		{"heat", "media_id, grain, bucket, kind, cell", []string{"delta"}},
 		{"figures", "media_id, dimension, bucket, value", []string{"loads", "plays", "views", "finished", "engagement_ppb", "watched_ms"}},
-		{"uniques", "media_id, grain, bucket, visitors, players", nil},
+		{"uniques", "media_id, grain, bucket, visitors, players, visitor_bits, player_bits", nil},
 	} {
 		have, err := h.count(ctx, "SELECT count() FROM "+t.table+" WHERE account_id = ?", account)
 		if err != nil {

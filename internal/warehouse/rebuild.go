@@ -164,8 +164,10 @@ const (
 	whoSQL = "if(identity != '', identity, if(visitor != '', visitor, toString(view_id)))"
 )
 
+// people is where views of people are that meet a condition.
+func people(of string) string { return " FROM views FINAL WHERE " + of + " AND bot = 0 " }
+
 func derivations() []derivation {
-	people := func(of string) string { return " FROM views FINAL WHERE " + of + " AND bot = 0 " }
 	heat := derivation{"heat", "account_id, media_id, grain, bucket, kind, cell, delta", func(of string) string {
 		var parts []string
 		for _, p := range []struct{ kind, cell, sign, when string }{
@@ -189,10 +191,15 @@ func derivations() []derivation {
 				('device', toDateTime(toStartOfMonth(opened_at), 'UTC'), toString(device)), ('browser', toDateTime(toStartOfMonth(opened_at), 'UTC'), toString(browser))]) AS d
 			FROM (SELECT ` + columns + people(of) + `)) GROUP BY account_id, media_id, dimension, bucket, value`
 	}}
-	uniques := derivation{"uniques", "account_id, media_id, grain, bucket, visitors, players", func(of string) string {
-		return `SELECT account_id, media_id, g.1 AS grain, g.2 AS bucket, uniqCombined64State(14)(who) AS visitors, uniqCombined64IfState(14)(who, toUInt8(player)) AS players FROM (
-			SELECT account_id, media_id, ` + whoSQL + ` AS who, ` + playedSQL + ` AS player, arrayJoin([('day', toDate(opened_at)), ('month', toStartOfMonth(opened_at))]) AS g` + people(of) + `)
+	return []derivation{heat, figures, uniquesFromViews()}
+}
+
+func uniquesFromViews() derivation {
+	return derivation{"uniques", "account_id, media_id, grain, bucket, visitors, players, visitor_bits, player_bits", func(of string) string {
+		return `SELECT account_id, media_id, g.1 AS grain, g.2 AS bucket, uniqCombined64State(14)(who) AS visitors, uniqCombined64IfState(14)(who, toUInt8(player)) AS players,
+			groupBitmapIfState(bit, toUInt8(grain != 'month')) AS visitor_bits, groupBitmapIfState(bit, toUInt8(grain != 'month' AND player)) AS player_bits FROM (
+			SELECT account_id, media_id, ` + whoSQL + ` AS who, toUInt32(sipHash64(who) % 262144) AS bit, ` + playedSQL + ` AS player,
+				arrayJoin([('all', toDate(0)), ('day', toDate(opened_at)), ('month', toStartOfMonth(opened_at))]) AS g` + people(of) + `)
 			GROUP BY account_id, media_id, grain, bucket`
 	}}
-	return []derivation{heat, figures, uniques}
 }

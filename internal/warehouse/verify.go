@@ -79,9 +79,12 @@ func comparisons(day time.Time) []comparison {
 			// may say more than the views, never less.
 			list = append(list, comparison{d.table, fmt.Sprintf(`SELECT count() FROM (
 				SELECT grain, bucket, uniqCombined64MergeIf(14)(visitors, kept = 1) AS is_v, uniqCombined64MergeIf(14)(visitors, kept = 0) AS be_v,
-					uniqCombined64IfMergeIf(14)(players, kept = 1) AS is_p, uniqCombined64IfMergeIf(14)(players, kept = 0) AS be_p FROM (
-					SELECT grain, bucket, visitors, players, 1 AS kept FROM uniques WHERE %s UNION ALL SELECT grain, bucket, visitors, players, 0 FROM (%s))
-				GROUP BY grain, bucket HAVING is_v < be_v * 0.97 OR is_p < be_p * 0.97)`, of, d.fromViews(of))})
+					uniqCombined64IfMergeIf(14)(players, kept = 1) AS is_p, uniqCombined64IfMergeIf(14)(players, kept = 0) AS be_p,
+					groupBitmapIfMergeIf(visitor_bits, kept = 1) AS is_vb, groupBitmapIfMergeIf(visitor_bits, kept = 0) AS be_vb,
+					groupBitmapIfMergeIf(player_bits, kept = 1) AS is_pb, groupBitmapIfMergeIf(player_bits, kept = 0) AS be_pb FROM (
+					SELECT grain, bucket, visitors, players, visitor_bits, player_bits, 1 AS kept FROM uniques WHERE %s
+					UNION ALL SELECT grain, bucket, visitors, players, visitor_bits, player_bits, 0 FROM (%s))
+				GROUP BY grain, bucket HAVING is_v < be_v * 0.97 OR is_p < be_p * 0.97 OR is_vb < be_vb OR is_pb < be_pb)`, of, d.fromViews(of))})
 			continue
 		}
 		var plus, minus, off []string

@@ -19,6 +19,7 @@ package warehouse
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -126,20 +127,9 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err := db.createDatabase(ctx); err != nil {
 		return err
 	}
-	files, err := migrationFiles(db.cluster)
-	if err != nil {
-		return fmt.Errorf("migrate warehouse: %w", err)
-	}
 	std := clickhouse.OpenDB(db.clone())
 	defer std.Close()
-	store, err := database.NewStore(database.DialectClickHouse, goose.DefaultTablename)
-	if err != nil {
-		return fmt.Errorf("migrate warehouse: %w", err)
-	}
-	if db.cluster != "" {
-		store = clusterStore{store, db.cluster}
-	}
-	provider, err := goose.NewProvider(database.DialectCustom, std, files, goose.WithStore(store), goose.WithLogger(goose.NopLogger()))
+	provider, err := db.provider(std)
 	if err != nil {
 		return fmt.Errorf("migrate warehouse: %w", err)
 	}
@@ -151,6 +141,22 @@ func (db *DB) Migrate(ctx context.Context) error {
 		db.log.InfoContext(ctx, "warehouse migrated", "version", r.Source.Version, "took_ms", r.Duration.Milliseconds())
 	}
 	return nil
+}
+
+// provider returns the steps of the schema, to be taken by way of std.
+func (db *DB) provider(std *sql.DB) (*goose.Provider, error) {
+	files, err := migrationFiles(db.cluster)
+	if err != nil {
+		return nil, err
+	}
+	store, err := database.NewStore(database.DialectClickHouse, goose.DefaultTablename)
+	if err != nil {
+		return nil, err
+	}
+	if db.cluster != "" {
+		store = clusterStore{store, db.cluster}
+	}
+	return goose.NewProvider(database.DialectCustom, std, files, goose.WithStore(store), goose.WithLogger(goose.NopLogger()), goose.WithGoMigrations(db.goMigrations()...))
 }
 
 // createDatabase makes the database by way of the one every server has. Atomic

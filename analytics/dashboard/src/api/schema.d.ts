@@ -1188,7 +1188,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates, mostly within 1 %, at worst (of whole months, around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         Captions: {
@@ -1823,7 +1823,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates, mostly within 1 %, at worst (of whole months, around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         NewKey: {
@@ -1922,7 +1922,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates, mostly within 1 %, at worst (of whole months, around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         PlayerAction: {
@@ -2431,7 +2431,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates, mostly within 1 %, at worst (of whole months, around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         Trend: {
@@ -2490,7 +2490,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates, mostly within 1 %, at worst (of whole months, around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         Variation: {
@@ -2677,7 +2677,7 @@ export interface components {
              * @description Distinct visitors among the loads.
              */
             visitors: number;
-            /** @description Visitors and play rate are estimates mostly within 1 %, at worst (around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
+            /** @description Visitors and play rate are estimates, mostly within 1 %, at worst (of whole months, around 40,000 visitors) within 4 %, because there are more than 100,000 loads. */
             visitors_estimated: boolean;
         };
         Views: {
