@@ -53,12 +53,17 @@ func TestScoresEqualTheirPublishedVectors(t *testing.T) {
 	stall := func(ms int64) beacon.Event { return beacon.Event{Kind: beacon.KindRebuffer, TookMS: ms} }
 	got := score(beacon.Event{Kind: beacon.KindWatch, ToMS: 95_000, Rate: 1}, stall(1000), stall(1000), stall(1000), stall(2000))
 	require.InDelta(t, (100/math.Sqrt(5)+100*math.Exp(-0.5))/2, got.SmoothnessScore, 1e-9)
-	require.InDelta(t, 52.7, got.SmoothnessScore, 0.05)
+	require.InDelta(t, (44.7+60.7)/2, got.SmoothnessScore, 0.05)
 	require.InDelta(t, 0.05, got.RebufferShare, 1e-9)
 	require.InDelta(t, 2.4, got.RebuffersPerMinute, 1e-9)
 	// One stall of 5 s in 5 minutes.
 	got = score(beacon.Event{Kind: beacon.KindWatch, ToMS: 295_000, Rate: 1}, stall(5000))
-	require.InDelta(t, 87.0, got.SmoothnessScore, 0.05)
+	require.InDelta(t, (89.4+84.6)/2, got.SmoothnessScore, 0.05)
+	// One event in 50 minutes by the clock; waiting after a seek is none.
+	got = score(beacon.Event{Kind: beacon.KindWatch, ToMS: 600_000, Rate: 0.2}, stall(0), beacon.Event{Kind: beacon.KindSeekWait, TookMS: 9000})
+	require.InDelta(t, 1.0/50, got.RebuffersPerMinute, 1e-9)
+	require.Zero(t, got.RebufferShare)
+	require.InDelta(t, 9, got.SeekSecondsAverage, 1e-9)
 	// Double speed takes half the time.
 	got = score(beacon.Event{Kind: beacon.KindWatch, ToMS: 100_000, Rate: 2})
 	require.InDelta(t, 50.0/3600, got.WatchHours, 1e-9)
@@ -68,6 +73,14 @@ func TestScoresEqualTheirPublishedVectors(t *testing.T) {
 		require.InDelta(t, 2_000_000, got.BitrateBPSAverage, 1e-6)
 		require.InDelta(t, 0.1, got.DroppedFrames, 1e-9)
 	}
+	// 85 parts of the average and 15 of the peak.
+	got = score(beacon.Event{Kind: beacon.KindQuality, PlayedMS: 10_000, UpscaleAvgPct: 50, UpscaleMaxPct: 100})
+	require.InDelta(t, 100-30*(0.85*0.5+0.15*1), got.VideoQualityScore, 1e-9)
+	// A failure after the first frame is no failure to start; warnings are none.
+	got = score(beacon.Event{Kind: beacon.KindStartup, TookMS: 300}, beacon.Event{Kind: beacon.KindError, Code: "network", Severity: beacon.SeverityFatal})
+	require.Equal(t, []float64{1, 0, 0}, []float64{got.PlaybackFailures, got.StartupFailures, got.PlaybackSuccessScore})
+	got = score(beacon.Event{Kind: beacon.KindStartup, TookMS: 300}, beacon.Event{Kind: beacon.KindError, Code: "network", Severity: beacon.SeverityWarning})
+	require.Equal(t, []float64{0, 100}, []float64{got.PlaybackFailures, got.PlaybackSuccessScore})
 	got = score(beacon.Event{Kind: beacon.KindError, Code: "decode", Severity: beacon.SeverityFatal})
 	require.Equal(t, []float64{1, 1, 0, 0}, []float64{got.PlaybackFailures, got.StartupFailures, got.PlaybackSuccessScore, got.ExitsBeforeStart})
 	require.Equal(t, []query.ErrorCode{{Code: "decode", Plays: 1}}, got.Errors)
@@ -78,6 +91,51 @@ func TestScoresEqualTheirPublishedVectors(t *testing.T) {
 	require.InDelta(t, 1, got.ExitsBeforeStart, 0)
 	require.InDelta(t, 50, got.PlaybackSuccessScore, 0)
 	require.Zero(t, score().SuccessMeasuredPlays, "who leaves within a second says nothing")
+}
+
+// The traps of published definitions: several players on a page, repeats, speeds,
+// who stops just short of the end.
+func TestEngagementFiguresEqualTheirPublishedVectors(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 20_000)
+	r.start(sinkConfig(), r.store, nil)
+	at := time.Now().UnixMilli()
+	load, play := beacon.Event{Kind: beacon.KindLoad, AtMS: at}, beacon.Event{Kind: beacon.KindPlay, AtMS: at}
+	auto := beacon.Event{Kind: beacon.KindPlay, AtMS: at, Autoplay: true}
+	watch := func(from, to int64, rate float64, repeat bool) beacon.Event {
+		return beacon.Event{Kind: beacon.KindWatch, AtMS: at, FromMS: from, ToMS: to, Rate: rate, Repeat: repeat}
+	}
+	for i, v := range []struct {
+		visitor string
+		events  []beacon.Event
+	}{
+		{"several players", []beacon.Event{load}},
+		{"several players", []beacon.Event{load}},
+		{"several players", []beacon.Event{load, play, watch(0, 10_000, 1, false), watch(0, 10_000, 1, true), watch(0, 10_000, 2, true)}},
+		{"within 2 s", []beacon.Event{load, play, watch(0, 18_000, 1, false)}},
+		{"a millisecond short", []beacon.Event{load, play, watch(0, 17_999, 2, false)}},
+		{"autoplay, nothing seen", []beacon.Event{load, auto}},
+		{"only the end", []beacon.Event{load, play, watch(19_000, 20_000, 1, false)}},
+		{"only loads", []beacon.Event{load}},
+	} {
+		p := &playback{id: viewAt(random(t), time.Now().Add(time.Duration(-i)*time.Minute)), visitor: v.visitor, batches: [][]beacon.Event{v.events}}
+		r.send(p.record(r, 0))
+	}
+	r.drained()
+	got, err := r.stats().Media(t.Context(), r.account, r.media, query.Filter{})
+	require.NoError(t, err)
+	require.Equal(t, []uint64{8, 6, 5, 4, 2}, []uint64{got.Loads, got.Visitors, got.Plays, got.Views, got.Finished})
+	require.InDelta(t, 5.0/6, got.PlayRate, 1e-12) // of visitors: of loads it would be 5/8, and plays by visitors may exceed 1
+	require.InDelta(t, (10_000+18_000+17_999+0+1000)/20_000.0/5, got.AverageEngagement, 1e-9)
+	require.InDelta(t, (30_000+18_000+17_999+1000)/3.6e6, got.HoursWatched, 1e-12)
+	graph, err := r.stats().Engagement(t.Context(), r.account, r.media, query.Filter{})
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 2, 2, 0, 1}, []int{graph.Engagement[0], graph.Engagement[10], graph.Engagement[17], graph.Engagement[18], graph.Engagement[19]})
+	require.Equal(t, []int{2, 2, 0}, []int{graph.Rewatches[0], graph.Rewatches[9], graph.Rewatches[10]})
+	require.Equal(t, []int{1, 1}, []int{graph.DropOff[9], graph.DropOff[17]}, "who finished drops off nowhere")
+	itself, err := r.stats().Media(t.Context(), r.account, r.media, query.Filter{Autoplay: "yes"})
+	require.NoError(t, err)
+	require.Equal(t, []uint64{1, 1, 0}, []uint64{itself.Loads, itself.Plays, itself.Views})
 }
 
 func TestActionsAreAFunnelOfViews(t *testing.T) {
