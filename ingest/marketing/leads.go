@@ -12,11 +12,14 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/riverqueue/river"
 
 	"github.com/vitascope/vitascope/internal/auth"
+	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/jobs"
 )
 
 // registerLeads adds the operations on leads.
@@ -32,9 +35,9 @@ func (s *Service) registerLeads(api huma.API) {
 		"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
 	httpx.Register(api, export, s.exportLeads)
 	httpx.Register(api, huma.Operation{OperationID: "delete-lead", Method: http.MethodDelete, Path: "/v1/leads/{lead}", Tags: tags,
-		DefaultStatus: http.StatusNoContent, Summary: "Erase a lead"}, s.deleteLead)
+		DefaultStatus: http.StatusNoContent, Summary: "Erase a lead, and with the last of an address what was watched in its name"}, s.deleteLead)
 	httpx.Register(api, huma.Operation{OperationID: "erase-leads", Method: http.MethodPost, Path: "/v1/lead-erasures", Tags: tags,
-		Summary: "Erase every lead of an email address, as its owner may ask"}, s.eraseLeads)
+		Summary: "Erase every lead of an email address and what was watched in its name, as its owner may ask"}, s.eraseLeads)
 }
 
 // Lead is someone who told a gate who they are.
@@ -191,12 +194,34 @@ type leadInput struct {
 	Lead string `path:"lead" doc:"The lead's id."`
 }
 
-// deleteLead erases one lead.
+// forgetAgainAfter is when what was watched in the name of an erased lead is erased
+// once more: by then the tokens of its players have expired.
+const forgetAgainAfter = beacon.TokenLife + time.Hour
+
+// forget has the views of addresses erased: a gate that was answered makes the
+// address the identity of what is watched from then on.
+func (s *Service) forget(account string) func(ctx context.Context, tx catalog.Tx, emails []string) error {
+	return func(ctx context.Context, tx catalog.Tx, emails []string) error {
+		for _, email := range emails {
+			args := jobs.ForgetVisitorArgs{AccountID: account, Visitor: email}
+			if err := s.jobs.InsertTx(ctx, tx, args, nil); err != nil {
+				return err
+			}
+			if err := s.jobs.InsertTx(ctx, tx, args, &river.InsertOpts{ScheduledAt: s.cfg.Now().Add(forgetAgainAfter)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// deleteLead erases one lead, and what was watched in its name when the address has
+// no other lead.
 func (s *Service) deleteLead(ctx context.Context, in *leadInput) (*struct{}, error) {
 	if !catalog.IsID(in.Lead) {
 		return nil, fmt.Errorf("lead: %w", catalog.ErrNotFound)
 	}
-	n, err := s.db.EraseLeads(ctx, auth.AccountID(ctx), in.Lead, "")
+	n, err := s.db.EraseLeads(ctx, auth.AccountID(ctx), in.Lead, "", s.forget(auth.AccountID(ctx)))
 	if err == nil && n == 0 {
 		err = fmt.Errorf("lead %s: %w", in.Lead, catalog.ErrNotFound)
 	}
@@ -215,9 +240,9 @@ type eraseLeadsOutput struct {
 	}
 }
 
-// eraseLeads erases all leads of an address.
+// eraseLeads erases all leads of an address and what was watched in its name.
 func (s *Service) eraseLeads(ctx context.Context, in *eraseLeadsInput) (*eraseLeadsOutput, error) {
-	n, err := s.db.EraseLeads(ctx, auth.AccountID(ctx), "", clean(in.Body.Email))
+	n, err := s.db.EraseLeads(ctx, auth.AccountID(ctx), "", clean(in.Body.Email), s.forget(auth.AccountID(ctx)))
 	if err != nil {
 		return nil, err
 	}

@@ -211,4 +211,7 @@ func TestLeadsAreListedExportedAndErased(t *testing.T) {
 	require.Equal(t, 200, d.call(t, d.Ann.Token, "POST", "/v1/lead-erasures", `{"email":"ONE@example.com"}`, &erased))
 	require.Equal(t, 1, erased.Erased)
 	require.Len(t, outbox(t, d), 1, "what was not told yet goes too")
+	jobs, err := d.DB.NewSelect().Table("river_job").Where("kind = 'forget_visitor'").Count(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 4, jobs, "what two addresses watched is erased, now and when their tokens have expired")
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,18 +95,24 @@ func (db *DB) Leads(ctx context.Context, account string, f LeadFilter, limit int
 }
 
 // EraseLeads removes leads of an account for good, by id or by address, and whatever
-// the log of webhooks says of them. It returns how many there were.
-func (db *DB) EraseLeads(ctx context.Context, account, id, email string) (int, error) {
-	var ids []string
+// the log of webhooks says of them. It returns how many there were. In the same
+// transaction it calls gone with the addresses, as they were given, of which the
+// account has no lead any longer.
+func (db *DB) EraseLeads(ctx context.Context, account, id, email string, gone func(ctx context.Context, tx Tx, emails []string) error) (int, error) {
+	var found []Lead
 	err := db.InTx(ctx, func(ctx context.Context, tx Tx) error {
-		sel := tx.NewSelect().Model((*Lead)(nil)).Column("id").Where("account_id = ?", account)
+		sel := tx.NewSelect().Model(&found).Column("id", "email").Where("account_id = ?", account)
 		if id != "" {
 			sel = sel.Where("id = ?", id)
 		} else {
 			sel = sel.Where("email_key = ?", EmailKey(email))
 		}
-		if err := sel.Scan(ctx, &ids); err != nil || len(ids) == 0 {
+		if err := sel.Scan(ctx); err != nil || len(found) == 0 {
 			return err
+		}
+		ids := make([]string, len(found))
+		for i := range found {
+			ids[i] = found[i].ID
 		}
 		for _, del := range []*bun.DeleteQuery{
 			tx.NewDelete().Model((*Lead)(nil)).Where("account_id = ? AND id IN (?)", account, bun.In(ids)),
@@ -116,10 +123,20 @@ func (db *DB) EraseLeads(ctx context.Context, account, id, email string) (int, e
 				return err
 			}
 		}
-		return nil
+		var emails []string
+		for _, lead := range found { // one address, spelled in one way or another
+			left, err := tx.NewSelect().Model((*Lead)(nil)).Where("account_id = ? AND email = ?", account, lead.Email).Exists(ctx)
+			if err != nil {
+				return err
+			}
+			if !left && !slices.Contains(emails, lead.Email) {
+				emails = append(emails, lead.Email)
+			}
+		}
+		return gone(ctx, tx, emails)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("erase leads of account %s: %w", account, err)
 	}
-	return len(ids), nil
+	return len(found), nil
 }

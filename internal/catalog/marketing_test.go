@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -65,12 +66,25 @@ func TestALeadIsOneForItsGateAndAddress(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, list, 2)
 		require.Equal(t, m.Name, list[0].MediaName)
-		n, err := db.EraseLeads(t.Context(), other, "", "ann@example.com")
+		require.True(t, add("third", "ann@example.com"))
+		var forgotten []string
+		gone := func(_ context.Context, _ catalog.Tx, emails []string) error {
+			forgotten = append(forgotten, emails...)
+			return nil
+		}
+		n, err := db.EraseLeads(t.Context(), other, "", "ann@example.com", gone)
 		require.NoError(t, err)
 		require.Zero(t, n)
-		n, err = db.EraseLeads(t.Context(), account, "", "ANN@example.com ")
+		for i, id := range []string{list[slices.IndexFunc(list, func(l catalog.Lead) bool { return l.Email != "Ann@Example.com" })].ID, "0000000000"} {
+			n, err = db.EraseLeads(t.Context(), account, id, "", gone)
+			require.NoError(t, err)
+			require.Equal(t, 1-i, n)
+			require.Empty(t, forgotten, "the address has a lead still")
+		}
+		n, err = db.EraseLeads(t.Context(), account, "", "ANN@example.com ", gone)
 		require.NoError(t, err)
 		require.Equal(t, 2, n)
+		require.ElementsMatch(t, []string{"Ann@Example.com", "ann@example.com"}, forgotten)
 	})
 }
 

@@ -72,6 +72,17 @@ type ForgetArgs struct {
 // Kind names the job.
 func (ForgetArgs) Kind() string { return "forget_media" }
 
+// ForgetVisitorArgs asks for every figure and event of a visitor to be erased, by
+// pseudonym or identity. Whoever erases a lead inserts it in the same transaction,
+// and once more for when no player can send beacons in its name any longer.
+type ForgetVisitorArgs struct {
+	AccountID string `json:"account_id"`
+	Visitor   string `json:"visitor"`
+}
+
+// Kind names the job.
+func (ForgetVisitorArgs) Kind() string { return "forget_visitor" }
+
 // PublishSettingsArgs asks for what origins read of a media's settings to be brought up
 // to the catalog, or of an account's signing keys when no media is named. Who changes
 // these inserts it in the same transaction.

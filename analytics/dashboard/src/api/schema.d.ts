@@ -137,7 +137,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Erase every lead of an email address, as its owner may ask */
+        /** Erase every lead of an email address and what was watched in its name, as its owner may ask */
         post: operations["erase-leads"];
         delete?: never;
         options?: never;
@@ -206,7 +206,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Erase a lead */
+        /** Erase a lead, and with the last of an address what was watched in its name */
         delete: operations["delete-lead"];
         options?: never;
         head?: never;
