@@ -220,6 +220,24 @@ func TestClosingEndsWhatRestsAndAnswersWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+func TestWhoSaysNoMoreIsAnsweredAndLetGo(t *testing.T) {
+	t.Parallel()
+	s := swiftly{session{&counter{}}}
+	addr, _, stop := serve(t, s)
+	for n := range 50 {
+		c := dial(t, addr)
+		c.say(get(n))
+		c.hear(fmt.Sprint(n))
+		c.say(get("last"))
+		tcp, _ := c.conn.(*net.TCPConn)
+		require.NoError(t, tcp.CloseWrite())
+		c.hear("last")
+		_, err := c.br.ReadByte()
+		require.ErrorIs(t, err, io.EOF)
+	}
+	require.NoError(t, stop(t.Context()))
+}
+
 func TestConnectionsThatGoAwayAreForgotten(t *testing.T) {
 	t.Parallel()
 	s := swiftly{session{&counter{}}}

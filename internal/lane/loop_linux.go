@@ -181,14 +181,15 @@ func (p *loop) run() {
 			c := p.conns[e.Fd]
 			p.mu.Unlock()
 			if c != nil {
-				p.hear(c)
+				p.hear(c, e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0)
 			}
 		}
 	}
 }
 
-// hear takes what has come on a connection.
-func (p *loop) hear(c *Conn) {
+// hear takes what has come on a connection. The last of one that is ending is a
+// goroutine's, which sees the end; here nothing would tell of it again.
+func (p *loop) hear(c *Conn, ending bool) {
 	for !c.state.CompareAndSwap(resting, busy) {
 		if c.state.Load() == behind || c.state.CompareAndSwap(busy, behind) {
 			return
@@ -204,7 +205,7 @@ func (p *loop) hear(c *Conn) {
 		return
 	}
 	request := p.request[:c.n]
-	if c.n == len(p.request) || !c.swift.Knows(request) || !c.swift.Begin(c, request) {
+	if ending || c.n == len(p.request) || !c.swift.Knows(request) || !c.swift.Begin(c, request) {
 		c.wait(request)
 	}
 }
