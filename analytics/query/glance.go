@@ -92,6 +92,6 @@ func (s *Service) glance(ctx context.Context, account, id, months string, monthA
 			return err
 		}
 	}
-	out.Totals, out.Trend = all.totals(), b.points(edges)
+	out.Totals, out.Trend = all.totals(), byDay.points(b, edges, s.now())
 	return nil
 }

@@ -13,7 +13,8 @@ const maxBuckets = 2200
 
 // TrendPoint are the figures of one bucket.
 type TrendPoint struct {
-	Start time.Time `json:"start" doc:"Beginning of the bucket, with the zone's offset then."`
+	Start      time.Time `json:"start" doc:"Beginning of the bucket, with the zone's offset then."`
+	Unfinished bool      `json:"unfinished" doc:"The bucket ends in the future: it may yet grow."`
 	Totals
 }
 
@@ -53,7 +54,7 @@ func (s *Service) trend(ctx context.Context, account, media string, span Span, f
 	if err := s.fillBuckets(ctx, account, media, f, b); err != nil {
 		return nil, err
 	}
-	return b.points(edges), nil
+	return span.points(b, edges, s.now()), nil
 }
 
 // buckets are the rows of a trend, by the Unix second each begins at.
@@ -72,10 +73,11 @@ func bucketsFrom(edges []time.Time) *buckets {
 	return b
 }
 
-func (b *buckets) points(edges []time.Time) []TrendPoint {
+// points returns the rows of b, whose buckets begin at edges.
+func (p Span) points(b *buckets, edges []time.Time, now time.Time) []TrendPoint {
 	points := make([]TrendPoint, len(edges))
-	for i := range edges {
-		points[i] = TrendPoint{Start: edges[i], Totals: b.rows[i].totals()}
+	for i, start := range edges {
+		points[i] = TrendPoint{Start: start, Unfinished: p.next(start).After(now), Totals: b.rows[i].totals()}
 	}
 	return points
 }

@@ -68,8 +68,9 @@ func TestTheReportOfABusyMediaAgreesWithARecount(t *testing.T) {
 	require.InEpsilon(t, 40_000, got.Totals.PlayRate*float64(got.Totals.Visitors), 0.005) // in three rounds each plays twice
 	require.Equal(t, engagement, got.Graph.Engagement)
 	var inTrend uint64
-	for _, p := range got.Trend {
+	for i, p := range got.Trend {
 		inTrend += p.Loads
+		require.Equal(t, i == 29, p.Unfinished, "only today may grow")
 		require.True(t, p.VisitorsEstimated || p.Loads == 0)
 		require.InDelta(t, p.Loads, p.Visitors, 10) // of a day all are different
 		require.InDelta(t, 2.0/3, p.PlayRate, 0.02)

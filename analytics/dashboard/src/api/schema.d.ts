@@ -2480,6 +2480,8 @@ export interface components {
              * @description Beginning of the bucket, with the zone's offset then.
              */
             start: string;
+            /** @description The bucket ends in the future: it may yet grow. */
+            unfinished: boolean;
             /**
              * Format: int64
              * @description Plays of which at least a moment was watched.

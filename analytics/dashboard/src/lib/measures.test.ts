@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { axisTop, bucketName, change, compact, labelled, measures } from "./measures";
+import { axisTop, bucketName, change, compact, finished, labelled, measures } from "./measures";
 
 const [plays, , rate] = measures;
 if (!plays || !rate) throw new Error("no measures");
@@ -35,5 +35,11 @@ describe("figures of a report", () => {
     expect(labelled(30, 6)).toEqual([0, 5, 10, 15, 20, 25]);
     expect(labelled(3, 6)).toEqual([0, 1, 2]);
     expect(labelled(0, 6)).toEqual([]);
+  });
+
+  it("tell the bucket that is not over", () => {
+    expect(finished([{ unfinished: false }, { unfinished: true }])).toBe(1);
+    expect(finished([{ unfinished: false }])).toBe(1);
+    expect(finished([])).toBe(0);
   });
 });

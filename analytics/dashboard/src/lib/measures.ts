@@ -83,3 +83,9 @@ export function labelled(n: number, most: number): number[] {
   const step = Math.max(1, Math.ceil(n / most));
   return Array.from({ length: Math.ceil(n / step) }, (_, i) => i * step);
 }
+
+/** finished is how many buckets of a trend, from the first, are over. */
+export function finished(points: readonly { unfinished: boolean }[]): number {
+  const first = points.findIndex((p) => p.unfinished);
+  return first < 0 ? points.length : first;
+}
