@@ -15,9 +15,9 @@ import (
 	"github.com/vitascope/vitascope/player"
 )
 
-func config(t *testing.T, url string) map[string]any {
+func config(t *testing.T, url string, headers ...string) map[string]any {
 	t.Helper()
-	res := get(t, url)
+	res := get(t, url, headers...)
 	require.Equal(t, http.StatusOK, res.StatusCode, res.body)
 	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
 	require.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"))

@@ -106,13 +106,17 @@ export interface Facade {
   video: HTMLVideoElement;
   /** The address of a path of our server. */
   at(path: string): string;
+  /** What a press of the button does. */
+  go(): void;
   /** Puts the player in and starts it; resolves when playback has begun. */
   play(): Promise<void>;
   /** Asks for the config, once or again, and shows what comes. */
   load(again?: unknown): void;
+  /** Shows what is known of the video; from here on it can be played. */
+  show(config: MediaConfig): void;
   /** Resolves when what the facade is too small for is in its place. */
   setUp?: Promise<unknown>;
-  /** What load sends along; nothing for what is open to all. */
+  /** What is sent along when asking; nothing for what is open to all. */
   credentials?: Credentials;
   /** Resolves when there is a config to play. */
   playable: Promise<void>;
@@ -143,13 +147,10 @@ export interface PlayerChunk {
 
 /** What the extras chunk exports: modes of embedding that few elements use. */
 export interface ExtrasChunk extends PlayerChunk {
-  /** Called for elements with a mode or a token, inside an iframe, and when a page waits in the queue. */
+  /** Called for elements with a mode or a token or that start by themselves, inside an iframe, and when a page waits in the queue. */
   setUp(facade: Facade): void | Promise<void>;
-  /**
-   * There is nothing to play yet, or not for everybody: answer is the server's,
-   * a config or a problem document, or nothing when it is away.
-   */
-  refuse(facade: Facade, answer: unknown, res?: Response): void;
+  /** Asks for the config, with credentials where there are any; shows it, or says why not. */
+  load(facade: Facade): Promise<void>;
   /** Resolves to the element once it has the whole API and a config. */
   ready(facade: Facade): Promise<HTMLElement>;
 }

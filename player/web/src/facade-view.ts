@@ -3,7 +3,7 @@
 export const html = /* html */ `
 <div part="box">
   <img part="poster" alt="">
-  <button part="play-button" hidden><svg viewBox="4 3 18 18"><path d="m9 6v12l10-6z"/></svg></button>
+  <button part="play-button" aria-label="Play"></button>
   <p part="message" role="status"></p>
 </div>`;
 
@@ -34,7 +34,7 @@ img {
   height: 100%;
   object-fit: contain;
 }
-:host([hidden]), img:not([src]), [hidden], p:empty { display: none !important }
+:host([hidden]), [src=""], img:not([src]), [hidden], p:empty { display: none !important }
 button {
   position: relative;
   width: clamp(48px, 13cqi, 88px);
@@ -46,7 +46,13 @@ button {
   cursor: pointer;
 }
 button:hover { scale: 1.07 }
-svg { width: 50%; fill: #fff; stroke: #fff; stroke-width: 2; stroke-linejoin: round; display: block; margin: auto }
+button:empty:before {
+  content: "";
+  display: block;
+  aspect-ratio: 1;
+  clip-path: polygon(36% 23%, 78% 47%, 78% 53%, 36% 77%);
+  background: #fff;
+}
 p {
   position: relative;
   margin: 16px;

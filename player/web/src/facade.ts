@@ -8,11 +8,14 @@ sheet.replaceSync(css);
 
 const at = (path: string): string => new URL(path, import.meta.url).href;
 const nothing = (): undefined => {};
-const { href } = location;
 const nav = navigator as Navigator & { connection?: { downlink: number } };
 /** In our own iframe the page is the one around it. */
-const framed = href.startsWith(at("embed/"));
+const framed = parent != self && location.href.startsWith(at("embed/"));
 const extras = (): Promise<ExtrasChunk> => import(at(__CHUNKS__.extras));
+
+interface Stay extends Facade {
+  img_: HTMLImageElement;
+}
 
 /**
  * `<vitascope-player media-id="...">` shows a video's poster in a reserved box
@@ -43,7 +46,7 @@ class VitascopePlayer extends HTMLElement {
   declare config: MediaConfig | null;
 
   root_ = this.attachShadow({ mode: "open" });
-  session_: Facade | null = this.stop_();
+  session_: Stay | null = this.stop_();
 
   connectedCallback(): void {
     const style = (name: string, from: string): void => {
@@ -53,7 +56,7 @@ class VitascopePlayer extends HTMLElement {
     style("--vitascope-accent", "player-color");
     style("aspect-ratio", "aspect");
     // What the facade is too small for does not wait.
-    if (framed || this.matches("[mode],[token],[viewer-token]") || "_vitascope" in self) {
+    if (framed || this.matches("[mode],[token],[viewer-token],[autoplay]") || "_vitascope" in self) {
       const facade = this.begin_();
       facade.setUp ||= extras().then((m) => m.setUp(facade), nothing);
     }
@@ -87,7 +90,7 @@ class VitascopePlayer extends HTMLElement {
     return extras().then((m) => m.ready(this.begin_()));
   }
 
-  begin_(): Facade {
+  begin_(): Stay {
     return (this.session_ ||= start(this, this.root_));
   }
 
@@ -99,15 +102,21 @@ class VitascopePlayer extends HTMLElement {
   }
 }
 
-// What is far away is an empty box: nothing is built or fetched for it.
+// What is far away is an empty box: nothing is built or fetched for it. What comes
+// near has its poster at once, and asks for the rest when somebody wants it or the
+// page has long been at rest.
 const near = new IntersectionObserver((entries) => entries.map(({ target, isIntersecting }) => {
   if (!isIntersecting) return;
   near.unobserve(target);
-  (target as VitascopePlayer).begin_().load();
+  const facade = (target as VitascopePlayer).begin_();
+  const id = target.getAttribute("media-id");
+  if (facade.setUp || !id) return facade.load();
+  facade.img_.src = target.getAttribute("poster") || at(`embed/medias/${id}/poster.jpg`);
+  setTimeout(self.requestIdleCallback || setTimeout, 1e3, () => facade.load());
 }), { rootMargin: "300px" });
 
 // One stay of the element on the page. Everything it starts ends with stop.
-function start(host: VitascopePlayer, root: ShadowRoot): Facade {
+function start(host: VitascopePlayer, root: ShadowRoot): Stay {
   const attribute = (name: string): string | null => host.getAttribute(name);
   let video: HTMLVideoElement;
   let resolve: () => void;
@@ -116,15 +125,15 @@ function start(host: VitascopePlayer, root: ShadowRoot): Facade {
   let mounted: Promise<Mounted> | null = null;
 
   root.innerHTML = html;
-  const [box, img, button, , , line] = root.querySelectorAll("*") as unknown as
-    [HTMLElement, HTMLImageElement, HTMLButtonElement, Element, Element, HTMLElement];
+  const [box, img, button, line] = root.querySelectorAll("*") as unknown as
+    [HTMLElement, HTMLImageElement, HTMLButtonElement, HTMLElement];
   // After a failure the fragment makes it another module to the browser.
   const chunk = (): Promise<PlayerChunk> =>
     (self as { ManagedMediaSource?: unknown }).ManagedMediaSource ? extras() : import(at(__CHUNKS__.player) + "#" + failures);
   const preload = (): unknown => chunk().catch(() => failures++);
 
-  const facade: Facade = {
-    host, root, box, line, at,
+  const facade: Stay = {
+    host, root, box, line, at, img_: img,
     // Most embeds of a page are never played.
     get video() {
       return (video ||= document.createElement("video"));
@@ -146,51 +155,49 @@ function start(host: VitascopePlayer, root: ShadowRoot): Facade {
       facade.stopped = true;
       mounted?.then((m) => m.destroy(), nothing);
     },
-    async load(again) {
+    load(again) {
       const id = attribute("media-id");
       if (!id || (loading && !again)) return;
       loading = true;
-      await facade.setUp;
-      const { credentials } = facade;
-      const res = await fetch(at(`embed/medias/${id}/config.json`),
-        credentials && { method: "POST", body: JSON.stringify(credentials) },
-      ).catch(nothing);
-      const config = await res?.json().catch(nothing);
+      // Not for everybody, not there yet, or the server is away.
+      const ask = (): unknown => extras().then((m) => m.load(facade), () => setTimeout(ask, 3e3));
+      if (again || facade.setUp) ask();
+      else fetch(at(`embed/medias/${id}/config.json`)).then((res) => res.json()).then((config) => config.hls_url ? facade.show(config) : ask(), ask);
+    },
+    show(config) {
       if (facade.stopped) return;
-      if (res?.ok && config.hls_url) show(config);
-      // Not there yet, not for everybody, or the server is away.
-      else extras().then((m) => m.refuse(facade, config, res), () => setTimeout(facade.load, 3e3, 1));
+      host.config = config;
+      // First: it measures the box, which costs a layout once that has changed.
+      attribute("do-not-track") ?? report(host, config);
+      line.textContent = config.has_video ? "" : config.name;
+      img.src ||= attribute("poster") || config.poster_url;
+      button.hidden = false;
+      button.ariaLabel = "Play: " + config.name;
+      resolve();
+      host.dispatchEvent(new Event("api-ready"));
+      if (attribute("preload") == "auto") preload();
+    },
+    go() {
+      box.className = "w";
+      preload();
+      // What playback at a rung that this connection carries starts with.
+      facade.asked || facade.playable.then(() =>
+        host.config?.start?.find((rung) => rung.bitrate < (nav.connection?.downlink || 2) * 3e5)?.urls.map((url) => fetch(url).catch(nothing)));
+      facade.play().catch(nothing);
     },
   };
 
-  const go = (): void => {
-    box.className = "w";
+  button.onclick = facade.go;
+  box.onpointerenter = button.onfocus = () => {
+    facade.load();
     preload();
-    // What playback at a rung that this connection carries starts with.
-    if (!facade.asked) host.config?.start?.find((rung) => rung.bitrate < (nav.connection?.downlink || 2) * 3e5)?.urls.map((url) => fetch(url).catch(nothing));
-    facade.play().catch(nothing);
   };
-
-  const show = (config: MediaConfig): void => {
-    host.config = config;
-    // First: it measures the box, which costs a layout once that has changed.
-    attribute("do-not-track") ?? report(host, config);
-    line.textContent = config.has_video ? "" : config.name;
-    const poster = attribute("poster") || config.poster_url;
-    if (poster) img.src = poster;
-    button.hidden = false;
-    button.ariaLabel = "Play: " + config.name;
-    resolve();
-    host.dispatchEvent(new Event("api-ready"));
-    if (attribute("preload") == "auto") preload();
-    if (attribute("autoplay") != null && !facade.asked && !matchMedia("(prefers-reduced-motion:reduce)").matches) {
-      facade.video.muted = facade.autoplay = true;
-      go();
-    }
+  // There is none, or not for everybody.
+  img.onerror = () => {
+    img.onerror = null;
+    img.src = host.config?.poster_url || "";
+    facade.load();
   };
-
-  button.onclick = go;
-  box.onpointerenter = button.onfocus = preload;
   return facade;
 }
 
@@ -201,7 +208,7 @@ function report(host: HTMLElement, config: MediaConfig): void {
   const body = JSON.stringify({
     v: 1, token: config.view_token, seq: 0, sent_at_ms: now, events: [{ k: "load", at_ms: now }],
     page: {
-      url: (framed && referrer) || href, referrer: framed ? "" : referrer, language: nav.language,
+      url: (framed && referrer) || location.href, referrer: framed ? "" : referrer, language: nav.language,
       player_width: host.clientWidth, player_height: host.clientHeight,
     },
   });

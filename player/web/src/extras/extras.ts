@@ -1,5 +1,5 @@
 import { installAPI } from "../api/install";
-import type { Facade, Mounted } from "../contract";
+import type { Facade, MediaConfig, Mounted } from "../contract";
 import { answerQueue } from "./queue";
 import { explainRefusal, type Answer } from "./refusal";
 
@@ -34,9 +34,20 @@ export async function ready(facade: Facade): Promise<HTMLElement> {
   return facade.host;
 }
 
-/** There is nothing to play yet, or not for everybody. */
-export function refuse(facade: Facade, answer: unknown, res?: Response): void {
-  explainRefusal(facade, (answer || null) as Answer | null, res?.status ?? 0);
+/** Asks for the config, shows it or says why there is nothing to play. */
+export async function load(facade: Facade): Promise<void> {
+  await facade.setUp;
+  const { credentials, host } = facade;
+  const res = await fetch(facade.at(`embed/medias/${host.getAttribute("media-id")}/config.json`),
+    credentials && { method: "POST", body: JSON.stringify(credentials) },
+  ).catch(() => null);
+  const answer = (await res?.json().catch(() => null)) as Answer | null;
+  if (facade.stopped) return;
+  if (!res?.ok || !answer?.hls_url) return explainRefusal(facade, answer, res?.status ?? 0);
+  facade.show(answer as MediaConfig);
+  if (!host.hasAttribute("autoplay") || facade.asked || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  facade.video.muted = facade.autoplay = true;
+  facade.go();
 }
 
 /** The player for browsers that play HLS themselves, and well. */

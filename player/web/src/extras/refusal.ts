@@ -19,6 +19,8 @@ export function explainRefusal(facade: Facade, answer: Answer | null, status: nu
   // Processing, or the server is away.
   const wait = status < 400 ? state !== "failed" : status >= 500 || status === 408;
   box.className = wait ? "w" : "";
+  const button = box.querySelector("button");
+  if (button) button.hidden = true;
   if (wait) {
     line.textContent = state ? "Still processing…" : "";
     setTimeout(() => facade.stopped || facade.load(true), AGAIN_MS);

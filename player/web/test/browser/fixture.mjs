@@ -90,6 +90,7 @@ export async function start({ seconds = 30 } = {}) {
     res.setHeader("Access-Control-Allow-Origin", "*");
     if (path === "/beacons/v1") return collect(world, req, res);
     if (path === "/leads") return lead(world, req, res);
+    if (path.startsWith("/embed/medias/") && path.endsWith("/poster.jpg")) return poster(world, dir, path.split("/")[3], req, res);
     if (path.startsWith("/embed/medias/")) return config(world, ours.origin, path.split("/")[3], seconds, req, res);
     if (world.pages[path]) return page(world, path, res);
     if (path.endsWith("/storyboard.vtt")) return res.setHeader("Content-Type", "text/vtt").end(storyboard(seconds));
@@ -152,6 +153,14 @@ async function text(req) {
 async function lead(world, req, res) {
   world.leads.push(JSON.parse(await text(req)));
   return res.writeHead(204).end();
+}
+
+// As the server does: nothing for what has none, or is not for everybody.
+async function poster(world, dir, id, req, res) {
+  const media = world.media[id];
+  if (!media) return res.writeHead(404).end();
+  if (media.password || media.poster_url === "" || media.hls_url === "") return res.writeHead(204).end();
+  return send(join(dir, "poster.jpg"), req, res);
 }
 
 async function config(world, origin, id, seconds, req, res) {

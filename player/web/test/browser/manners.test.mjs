@@ -45,7 +45,7 @@ test("nothing is built or asked for an embed that is far away, and its API is th
   env.world.media = { near: {}, far: {}, asked: {} };
   const page = await open(`${embed("near")}<div style="height:4000px"></div>${embed("far")}<div style="height:4000px"></div>${embed("asked")}`);
   await until(() => env.world.bodies.length > 0, "the first load");
-  const asked = () => env.world.requests.filter((path) => path.startsWith("/embed/medias/")).map((path) => path.split("/")[3]);
+  const asked = () => env.world.requests.filter((path) => path.endsWith("/config.json")).map((path) => path.split("/")[3]);
   assert.deepEqual(asked(), ["near"]);
   const far = page.locator("vitascope-player").nth(1);
   assert.equal(await far.evaluate((e) => e.shadowRoot.childElementCount), 0);
@@ -57,6 +57,33 @@ test("nothing is built or asked for an embed that is far away, and its API is th
   await until(() => env.events().filter((e) => e.k === "load").length === 3, "one load of each");
   assert.deepEqual(asked(), ["near", "asked", "far"]);
   await page.context().close();
+});
+
+test("a page that is read costs a script and posters; the rest is asked at rest, or when somebody comes near", async () => {
+  env.world.media = { film: {}, other: {}, silent: { poster_url: "", has_video: false } };
+  const of = (name) => env.world.requests.filter((path) => path.endsWith(name));
+  // No page is at rest here until the test says so.
+  const context = await env.browser.newContext();
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.complaints.push(m.text()));
+  await page.addInitScript(() => (window.requestIdleCallback = (run) => (window.rest ??= []).push(run)));
+  env.world.pages["/"] = `<!doctype html><html lang=en><meta charset=utf-8><title>t</title><script type=module src="${env.ours}/player.js"></script><style>div{width:300px!important}</style>${embed("film")}${embed("other")}`;
+  await page.goto(env.theirs + "/");
+  await until(() => page.evaluate(() => window.rest?.length === 2), "both to wait");
+  await until(() => page.evaluate(() => [...document.querySelectorAll("vitascope-player")].every((e) => e.shadowRoot.querySelector("img").naturalWidth > 0)), "both posters");
+  assert.deepEqual(env.world.requests.filter((path) => !path.endsWith("poster.jpg")), ["/player.js"]);
+  await page.getByRole("button", { name: "Play" }).first().hover();
+  await page.getByRole("button", { name: "Play: Counter & tone" }).waitFor();
+  assert.deepEqual(of("config.json"), ["/embed/medias/film/config.json"]);
+  await page.evaluate(() => window.rest.forEach((run) => run()));
+  await until(() => env.events().filter((e) => e.k === "load").length === 2, "a load of each");
+  assert.equal(of("config.json").length, 2);
+  // What has no poster is asked about at once.
+  await page.evaluate(() => document.body.insertAdjacentHTML("afterbegin", "<vitascope-player media-id=silent></vitascope-player>"));
+  await page.getByText("Counter & tone").waitFor();
+  assert.deepEqual(page.complaints, []);
+  await context.close();
 });
 
 test("what was set before the element came into the page holds", async () => {
