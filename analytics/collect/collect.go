@@ -28,8 +28,9 @@
 // its limit and not beyond. Memory is bounded whatever is sent: bodies, caches
 // and what waits for the log have limits.
 //
-// A Handler is safe for concurrent use. Beside its echo routes it has a
-// [Listener] that answers the common request on its own.
+// A Handler is safe for concurrent use. Beside its echo routes it has a lane, see
+// [Handler.Lane], that answers the common request on its own, and where it can
+// without a goroutine that waits for the log.
 package collect
 
 import (
