@@ -207,7 +207,7 @@ func (l *Listener) goOn(c *Conn, r io.Reader) {
 	switch c.run() {
 	case other:
 		l.release(c)
-		l.handOver(c.Conn, br) // keeps br
+		l.handOver(&handedOver{Conn: c.Conn, br: br, behind: r})
 		return
 	case over:
 		l.release(c)
@@ -217,31 +217,32 @@ func (l *Listener) goOn(c *Conn, r io.Reader) {
 	readers.Put(br)
 }
 
-func (l *Listener) handOver(conn net.Conn, br *bufio.Reader) {
-	_ = conn.SetDeadline(time.Time{}) // the server sets its own
+func (l *Listener) handOver(h *handedOver) {
+	_ = h.SetDeadline(time.Time{}) // the server sets its own
 	select {
-	case l.others <- &handedOver{Conn: conn, br: br}:
+	case l.others <- h:
 	case <-l.ctx.Done():
-		_ = conn.Close()
+		_ = h.Close()
 	}
 }
 
-// handedOver is a connection of which br has read ahead.
+// handedOver is a connection of which br has read ahead, from behind.
 type handedOver struct {
 	net.Conn
-	br *bufio.Reader
+	br     *bufio.Reader
+	behind io.Reader
 }
 
 // Read implements net.Conn.
 func (c *handedOver) Read(p []byte) (int, error) {
 	if c.br == nil {
-		return c.Conn.Read(p)
+		return c.behind.Read(p)
 	}
 	if c.br.Buffered() == 0 {
 		c.br.Reset(nil)
 		readers.Put(c.br)
 		c.br = nil
-		return c.Conn.Read(p)
+		return c.behind.Read(p)
 	}
 	return c.br.Read(p)
 }

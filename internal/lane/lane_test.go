@@ -86,7 +86,8 @@ func serve(t *testing.T, s lane.Session) (addr string, l *lane.Listener, stop fu
 	require.NoError(t, err)
 	l = lane.Listen(inner, func(*lane.Conn) lane.Session { return s })
 	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, "server "+r.URL.Path)
+		body, err := io.ReadAll(r.Body)
+		_, _ = fmt.Fprint(w, "server ", r.URL.Path, " ", len(body), " ", err)
 	})}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
@@ -160,7 +161,7 @@ func TestAnswersComeInOrderHoweverRequestsArriveAndWhoeverAnswers(t *testing.T) 
 				c.hear(fmt.Sprint(n))
 			}
 			c.say("GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
-			c.hear("server /other")
+			c.hear("server /other 0 <nil>")
 		})
 	}
 	wg.Wait()
@@ -169,6 +170,23 @@ func TestAnswersComeInOrderHoweverRequestsArriveAndWhoeverAnswers(t *testing.T) 
 	if runtime.GOOS == "linux" {
 		require.Greater(t, s.swift.Load(), int64(1000), "most requests come whole")
 	}
+}
+
+func TestALargeRequestOfAnotherKindIsHandedOverWhole(t *testing.T) {
+	t.Parallel()
+	s := swiftly{session{&counter{}}}
+	addr, _, stop := serve(t, s)
+	for _, size := range []int{0, 1000, 9000, 30_000, 32_700, 40_000, 200_000} {
+		c := dial(t, addr)
+		for n := range 2 {
+			c.say(get(n))
+			c.hear(fmt.Sprint(n))
+		}
+		c.say(fmt.Sprintf("POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size)))
+		c.hear(fmt.Sprintf("server /other %d <nil>", size))
+		require.NoError(t, c.conn.Close())
+	}
+	require.NoError(t, stop(t.Context()))
 }
 
 func TestASessionThatIsNotSwiftAnswersAll(t *testing.T) {
