@@ -13,7 +13,7 @@ func DefinitionsDocument() string {
 
 Made from package analytics/query by ` + "`go test ./analytics/query -run Document -update`" + `; the same sentences are in ` + "`/v1/stats/definitions`" + `, in each answer and in the dashboard.
 
-A figure counts views. A view is one playback of one media: from the player being shown to its leaving the page. It is counted in the moment at which the server issued its id, whatever the viewer's clock says; a filter counts the views that pass it. What comes with the marks of a bot is kept apart and counts only when asked for. Shares run from 0 to 1. Visitors are counted one by one up to 100,000 loads; beyond, unfiltered figures of a media estimate them, mostly within 0.5 % (of several whole months, or more than 1.9 million: mostly within 1 %, at worst, around 40,000 visitors, within 4 %), and say so; in a media's report the trend is estimated where the totals are.
+A figure counts views. A view is one playback of one media: from the player being shown to its leaving the page. It is counted in the moment at which the server issued its id, whatever the viewer's clock says; a filter counts the views that pass it. What comes with the marks of a bot is kept apart and counts only when asked for. Shares run from 0 to 1. Visitors are counted one by one up to 100,000 loads; beyond, unfiltered figures of a media, and the overview of an account for all time or whole months, estimate them, mostly within 0.5 % (of several whole months, or more than 1.9 million: mostly within 1 %, at worst, around 40,000 visitors, within 4 %), and say so; in a media's report the trend is estimated where the totals are.
 
 | Figure | Definition |
 |---|---|

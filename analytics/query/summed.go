@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -67,6 +68,38 @@ func (s *Service) summed(ctx context.Context, account, media string, f Filter) (
 	err = s.people(ctx, "toDate(0)", nil, f.states(account, media, grain), grain, people)
 	row.visitors, row.players = people[0][0], people[0][1]
 	return row, true, err
+}
+
+const overviewSQL = "SELECT toUInt64(countIf(t_loads != 0)), sum(t_loads), sum(t_plays), sum(t_views), sum(t_finished), sum(t_share), sum(t_watched) FROM (SELECT " +
+	glanceColumns + " FROM figures WHERE account_id = ? AND dimension = 'device' %s GROUP BY media_id)"
+
+// summedOverview answers the overview of a busy account for all time or whole months
+// from sums and states; ok is false when views must be counted. Every view has a
+// device, be it none, so the rows by device are all.
+func (s *Service) summedOverview(ctx context.Context, account string, f Filter, out *Overview) (ok bool, err error) {
+	months, args, ok := f.wholeMonths("toDate(bucket)")
+	if !ok {
+		return false, nil
+	}
+	var media uint64
+	var row totalsRow
+	if err := s.row(ctx, "overview", fmt.Sprintf(overviewSQL, months), append([]any{account}, args...), append([]any{&media}, row.sums()...)...); err != nil {
+		return false, err
+	}
+	if row.loads <= exactLoads {
+		return false, nil
+	}
+	row.estimated = true
+	people, grain := map[int64][2]uint64{}, f.statesGrain()
+	months, args, _ = f.wholeMonths("bucket")
+	c := &clause{}
+	c.and("account_id = ? AND grain = '"+grain+"'"+months, append([]any{account}, args...)...)
+	if err := s.people(ctx, "toDate(0)", nil, c, grain, people); err != nil {
+		return false, err
+	}
+	row.visitors, row.players = people[0][0], people[0][1]
+	out.Media, out.Totals = media, row.totals()
+	return true, nil
 }
 
 // statesGrain returns which states of uniques are fewest to merge for f's whole days

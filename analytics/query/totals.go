@@ -74,6 +74,9 @@ func (s *Service) Overview(ctx context.Context, account string, f Filter) (*Over
 		return nil, err
 	}
 	out := &Overview{Definitions: definitions(append([]string{"media"}, totalsNames...)...)}
+	if ok, err := s.summedOverview(ctx, account, f, out); ok || err != nil {
+		return out, err
+	}
 	where := f.where(account, "")
 	var row totalsRow
 	err := s.row(ctx, "overview", names+"SELECT uniqExact(media_id),"+totalsColumns+" FROM views FINAL WHERE "+where.sql.String(), where.args,

@@ -90,6 +90,16 @@ func TestTheReportOfABusyMediaAgreesWithARecount(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, got.Totals, alone.Totals)
 
+	require.NoError(t, r.db.Exec(ctx, busySQL, r.account, "media00002", now.UnixMilli(), 0)) // 10,000 of the same visitors
+	require.NoError(t, r.db.AddSums(ctx, "account_id = ? AND media_id = ?", r.account, "media00002"))
+	for _, f := range []query.Filter{{}, {From: time.Date(now.Year(), now.Month()-3, 1, 0, 0, 0, 0, time.UTC)}} {
+		overview, err := r.stats().Overview(ctx, r.account, f)
+		require.NoError(t, err)
+		require.True(t, overview.VisitorsEstimated)
+		require.Equal(t, []uint64{2, busyViews + 10_000, plays + 6666}, []uint64{overview.Media, overview.Loads, overview.Plays})
+		require.InEpsilon(t, 40_000, overview.Visitors, 0.04)
+	}
+
 	months, err := r.stats().Media(ctx, r.account, r.media, query.Filter{From: time.Date(now.Year(), now.Month()-3, 1, 0, 0, 0, 0, time.UTC)})
 	require.NoError(t, err)
 	require.True(t, months.VisitorsEstimated)
