@@ -337,3 +337,23 @@ func TestConnectionsGoOnWhenTheLogGoesAway(t *testing.T) {
 		stop()
 	}
 }
+
+func TestABodyTooLargeIsRefusedOnAConnectionThatRested(t *testing.T) {
+	t.Parallel()
+	s := newStation(t)
+	addr, stop := s.listen()
+	w := dial(t, addr)
+	body := s.sample("valid-end.json")
+	for range 2 {
+		w.say(post(body))
+		res, _ := w.hear()
+		require.Equal(t, http.StatusNoContent, res.StatusCode)
+	}
+	w.say(post(body + strings.Repeat(" ", beacon.MaxBody)))
+	res, _ := w.hear()
+	require.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode)
+	stop()
+	taken, refused := s.receipts()
+	require.Len(t, taken, 2)
+	require.Len(t, refused, 1)
+}
