@@ -103,18 +103,19 @@ func (r *decoder) samples(t *track, count int) {
 		return
 	}
 	t.sizes = make([]uint32, count)
-	for i := range t.sizes {
-		if t.sizes[i] = fixed; fixed == 0 {
-			t.sizes[i] = uint32(r.number(maxSegment))
-			r.bad = r.bad || t.sizes[i] == 0
+	if fixed == 0 {
+		r.sizes(t.sizes)
+	} else {
+		for i := range t.sizes {
+			t.sizes[i] = fixed
 		}
 	}
-	t.durs = r.runs(count)
+	t.durs = r.runs(count, 0)
 	for _, d := range t.durs {
 		r.bad = r.bad || d.v <= 0
 	}
 	if r.number(1) == 1 {
-		t.ctos = r.runs(count)
+		t.ctos = r.runs(count, min(count, r.left(), maxReserve))
 	}
 	if r.number(1) == 1 {
 		t.sync = r.ascending(count)
@@ -126,13 +127,38 @@ func (r *decoder) samples(t *track, count int) {
 	}
 }
 
-// runs reads runs that cover count samples.
-func (r *decoder) runs(count int) []run {
+// sizes reads sizes, of which most take one byte or two.
+func (r *decoder) sizes(out []uint32) {
+	b, at := r.b, r.at
+	for i := range out {
+		var v uint32
+		switch {
+		case at+1 < len(b) && b[at] < 0x80:
+			v = uint32(b[at])
+			at++
+		case at+1 < len(b) && b[at+1] < 0x80 && b[at+1] > 0:
+			v = uint32(b[at]&0x7f) | uint32(b[at+1])<<7
+			at += 2
+		default:
+			r.at = at
+			v = uint32(r.number(maxSegment))
+			at = r.at
+		}
+		if out[i] = v; v == 0 {
+			r.fail()
+			return
+		}
+	}
+	r.at = at
+}
+
+// runs reads runs that cover count samples; memory is set aside for so many.
+func (r *decoder) runs(count, reserve int) []run {
 	var values []int32
 	for range r.number(16) {
 		values = append(values, r.value())
 	}
-	var out []run
+	out := make([]run, 0, reserve)
 	for left := uint64(count); left > 0 && !r.bad; {
 		x := run{}
 		switch {
@@ -208,9 +234,7 @@ func (r *decoder) chunks(t *track) {
 			return
 		}
 		t.chunks = append(t.chunks, chunk{n: uint32(n), offset: at})
-		for _, size := range t.sizes[i : i+n] {
-			at += int64(size)
-		}
+		at += sum(t.sizes[i : i+n])
 		i += n
 	}
 	if i != len(t.sizes) {

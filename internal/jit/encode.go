@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 )
 
 // The encoding of an index, version 1. Numbers are varints as of encoding/binary
@@ -38,7 +39,11 @@ var ErrIndex = errors.New("jit: not a readable index")
 
 // Encode returns the index in its stored form; [Decode] reads it.
 func (x *Index) Encode() []byte {
-	b := append([]byte(indexMagic), indexVersion)
+	room := 0
+	for _, t := range x.tracks {
+		room += 1024 + 3*len(t.sizes) + 4*len(t.chunks) + 2*len(t.ctos) + 4*len(t.plan)
+	}
+	b := append(append(make([]byte, 0, room), indexMagic...), indexVersion)
 	b = binary.AppendVarint(b, x.size)
 	b = binary.AppendUvarint(b, uint64(x.leadIn))
 	b = binary.AppendUvarint(b, uint64(len(x.tracks)))
@@ -85,24 +90,28 @@ func (t *track) append(b []byte) []byte {
 	at, i := int64(0), 0
 	for _, k := range t.chunks {
 		b = binary.AppendVarint(appendNumbers(b, k.n), k.offset-at)
-		at = k.offset
-		for _, n := range t.sizes[i : i+int(k.n)] {
-			at += int64(n)
-		}
+		at = k.offset + sum(t.sizes[i:i+int(k.n)])
 		i += int(k.n)
 	}
 	return appendAscending(b, t.plan)
 }
 
 func appendSizes(b []byte, sizes []uint32) []byte {
-	same := true
-	for _, n := range sizes {
-		same = same && n == sizes[0]
-	}
-	if same {
+	if !slices.ContainsFunc(sizes, func(n uint32) bool { return n != sizes[0] }) {
 		return appendNumbers(b, sizes[0])
 	}
-	return appendNumbers(append(b, 0), sizes...)
+	b = append(b, 0)
+	for _, n := range sizes {
+		switch {
+		case n < 1<<7:
+			b = append(b, byte(n))
+		case n < 1<<14:
+			b = append(b, byte(n)|0x80, byte(n>>7))
+		default:
+			b = binary.AppendUvarint(b, uint64(n))
+		}
+	}
+	return b
 }
 
 func appendAscending(b []byte, values []uint32) []byte {
@@ -115,15 +124,17 @@ func appendAscending(b []byte, values []uint32) []byte {
 }
 
 func appendRuns(b []byte, runs []run) []byte {
-	codes := map[int32]byte{}
-	var values []int32
-	for _, r := range runs {
-		if _, ok := codes[r.v]; !ok && len(values) <= 16 {
-			codes[r.v] = byte(len(values))
-			values = append(values, r.v)
+	values := make([]int32, 0, 16)
+	codes, few := make([]byte, len(runs)), true
+	for i := 0; i < len(runs) && few; i++ {
+		code := slices.Index(values, runs[i].v)
+		if code < 0 {
+			code, few = len(values), len(values) < 16
+			values = append(values, runs[i].v)
 		}
+		codes[i] = byte(code) << 4
 	}
-	if len(values) > 16 {
+	if !few {
 		b = append(b, 0)
 		for _, r := range runs {
 			b = appendNumbers(binary.AppendVarint(b, int64(r.v)), r.n)
@@ -134,8 +145,8 @@ func appendRuns(b []byte, runs []run) []byte {
 	for _, v := range values {
 		b = binary.AppendVarint(b, int64(v))
 	}
-	for _, r := range runs {
-		code := codes[r.v] << 4
+	for i, r := range runs {
+		code := codes[i]
 		if r.n < 16 {
 			b = append(b, code|byte(r.n-1))
 		} else {

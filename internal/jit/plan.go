@@ -136,32 +136,23 @@ func (x *Index) finish() error {
 }
 
 func (t *track) makeSegments() error {
-	t.segments = make([]segment, 0, len(t.plan))
-	end, c, reach := t.start, t.begin(), int64(-1)
-	var seg *segment
-	for c.i < len(t.sizes) {
-		mark := c
-		s := t.next(&c)
-		if n := len(t.segments); n < len(t.plan) && t.plan[n] == uint32(mark.i) {
-			if seg != nil {
-				seg.to = s.pts
-			}
-			t.segments = append(t.segments, segment{first: mark, from: s.pts})
-			seg, reach = &t.segments[n], -1
-			if n == 0 {
-				seg.from = 0
-			}
+	t.segments = make([]segment, len(t.plan))
+	end, c := t.start, t.begin()
+	for n := range t.segments {
+		stop, s := len(t.sizes), &t.segments[n]
+		if n+1 < len(t.plan) {
+			stop = int(t.plan[n+1])
 		}
-		if reach < 0 || s.offset < reach || s.offset-reach > mergeGap {
-			seg.spans++
+		s.first, s.count = c, stop-c.i
+		if n > 0 {
+			s.from = t.shown(&c)
+			t.segments[n-1].to = s.from
 		}
-		reach = s.offset + int64(s.size)
-		seg.until = max(seg.until, reach)
-		seg.count++
-		seg.bytes += int64(s.size)
-		end = max(end, s.pts+int64(s.dur))
+		s.gather(t, &c, stop)
+		_, _, shown := t.elapse(&c, stop)
+		end = max(end, shown)
 	}
-	seg.to = end
+	t.segments[len(t.segments)-1].to = end
 	for i := range t.segments {
 		switch s := &t.segments[i]; {
 		case s.to <= s.from:
@@ -173,6 +164,26 @@ func (t *track) makeSegments() error {
 		}
 	}
 	return nil
+}
+
+// gather moves the place of c to sample stop and notes where the bytes up to there lie.
+func (s *segment) gather(t *track, c *cursor, stop int) {
+	reach := int64(-1)
+	for i := c.i; i < stop; {
+		k := &t.chunks[c.chunk]
+		n := min(int(k.n-c.inChunk), stop-i)
+		from, length := k.offset+c.offset, sum(t.sizes[i:i+n])
+		if reach < 0 || from < reach || from-reach > mergeGap {
+			s.spans++
+		}
+		reach = from + length
+		s.until = max(s.until, reach)
+		s.bytes += length
+		i, c.offset = i+n, c.offset+length
+		if c.inChunk += uint32(n); c.inChunk == k.n {
+			c.chunk, c.inChunk, c.offset = c.chunk+1, 0, 0
+		}
+	}
 }
 
 // checkLengths holds the tracks against each other: players stall where one of

@@ -2,6 +2,10 @@ package jit
 
 import "math"
 
+// maxReserve is how many rows of a table memory is set aside for before they are read:
+// those of an hour and more. What a row says may join it to the one before it.
+const maxReserve = 256 << 10
+
 // fileBounds is what is known about the file's length; total is -1 when unknown.
 // samples counts down the samples that all tracks may still have.
 type fileBounds struct {
@@ -57,6 +61,9 @@ func (t *trak) readSizes(tr *track, file *fileBounds) error {
 	}
 	tr.sizes = make([]uint32, count)
 	table := b[12:]
+	if fixed == 0 && field == 32 && copySizes(tr.sizes, table) {
+		return nil
+	}
 	for i := range tr.sizes {
 		size := uint32(fixed)
 		switch {
@@ -78,6 +85,18 @@ func (t *trak) readSizes(tr *track, file *fileBounds) error {
 		tr.sizes[i] = size
 	}
 	return nil
+}
+
+// copySizes reads sizes of 32 bits, as nearly all files have them. It reports whether
+// all are within their limits.
+func copySizes(sizes []uint32, table []byte) bool {
+	ok := true
+	table = table[:len(sizes)*4]
+	for i := range sizes {
+		size := be.Uint32(table[i*4:])
+		sizes[i], ok = size, ok && size-1 < maxSegment
+	}
+	return ok
 }
 
 func (t *trak) readDurations(tr *track, _ *fileBounds) error {
@@ -118,6 +137,7 @@ func (t *trak) readOffsets(tr *track, _ *fileBounds) error {
 		return err
 	}
 	left := uint32(len(tr.sizes))
+	tr.ctos = make([]run, 0, min(len(rows)/8, len(tr.sizes), maxReserve))
 	for ; len(rows) > 0 && left > 0; rows = rows[8:] {
 		// Version 0 is unsigned by the standard, but QuickTime writes negative
 		// offsets with it; no real offset needs the top bit.
@@ -168,6 +188,7 @@ func (t *trak) readChunks(tr *track, file *fileBounds) error {
 		return err
 	}
 	chunks, done := uint32(len(offsets)/width), 0
+	tr.chunks = make([]chunk, 0, min(int(chunks), len(tr.sizes), maxReserve))
 	for next := uint32(1); len(rows) > 0 && done < len(tr.sizes); rows = rows[12:] {
 		first, per, entry := be.Uint32(rows), be.Uint32(rows[4:]), be.Uint32(rows[8:])
 		stop := chunks + 1
@@ -203,10 +224,7 @@ func (t *trak) readChunks(tr *track, file *fileBounds) error {
 // addChunk appends samples that lie back to back, joining them to the last chunk
 // where they follow it.
 func (t *track) addChunk(offset uint64, sizes []uint32, total int64) error {
-	length := int64(0)
-	for _, n := range sizes {
-		length += int64(n)
-	}
+	length := sum(sizes)
 	if offset > 1<<60 || total >= 0 && int64(offset)+length > total {
 		return refuse(Truncated, "media data reaches byte %d", offset+uint64(length))
 	}

@@ -90,15 +90,19 @@ func (t *track) keyframes() ([]keyframe, int64) {
 	}
 	var groups []group
 	end, c := t.start, t.begin()
-	for c.i < len(t.sizes) {
-		i := c.i
-		s := t.next(&c)
-		end = max(end, s.pts+int64(s.dur))
-		if s.sync || i == 0 {
-			groups = append(groups, group{keyframe{i, s.pts}, s.pts, s.pts})
+	for stop := 0; c.i < len(t.sizes); {
+		i, pts := c.i, t.shown(&c)
+		if stop = i + 1; t.sync != nil {
+			for c.sync < len(t.sync) && int(t.sync[c.sync]) <= i {
+				c.sync++
+			}
+			if stop = len(t.sizes); c.sync < len(t.sync) {
+				stop = int(t.sync[c.sync])
+			}
 		}
-		g := &groups[len(groups)-1]
-		g.least, g.most = min(g.least, s.pts), max(g.most, s.pts)
+		least, most, shown := t.elapse(&c, stop)
+		end = max(end, shown)
+		groups = append(groups, group{keyframe{i, pts}, least, most})
 	}
 	after := make([]int64, len(groups)+1)
 	after[len(groups)] = maxTicks

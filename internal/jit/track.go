@@ -114,6 +114,52 @@ func (t *track) next(c *cursor) sample {
 	return s
 }
 
+// shown is the presentation time of the sample at c.
+func (t *track) shown(c *cursor) int64 {
+	if t.ctos == nil {
+		return c.dts
+	}
+	return c.dts + int64(t.ctos[c.cto].v)
+}
+
+// elapse moves the time and number of c, not its place, to sample stop, and returns
+// the least and most presentation times of the samples up to there, and when all of
+// them have been shown. Of samples that share duration and composition offset only
+// the first and last count.
+func (t *track) elapse(c *cursor, stop int) (least, most, end int64) {
+	least, most, end = maxTicks, -maxTicks, t.start
+	for c.i < stop {
+		d, cto := &t.durs[c.dur], int64(0)
+		n := min(d.n-c.durUsed, uint32(stop-c.i))
+		if t.ctos != nil {
+			o := &t.ctos[c.cto]
+			n, cto = min(n, o.n-c.ctoUsed), int64(o.v)
+			if c.ctoUsed += n; c.ctoUsed == o.n {
+				c.cto, c.ctoUsed = c.cto+1, 0
+			}
+		}
+		if c.durUsed += n; c.durUsed == d.n {
+			c.dur, c.durUsed = c.dur+1, 0
+		}
+		least = min(least, c.dts+cto)
+		c.i, c.dts = c.i+int(n), c.dts+int64(n)*int64(d.v)
+		end = max(end, c.dts+cto)
+		most = max(most, c.dts+cto-int64(d.v))
+	}
+	for c.sync < len(t.sync) && int(t.sync[c.sync]) < stop {
+		c.sync++
+	}
+	return least, most, end
+}
+
+func sum(sizes []uint32) int64 {
+	total := int64(0)
+	for _, n := range sizes {
+		total += int64(n)
+	}
+	return total
+}
+
 // first returns the first sample decoded at or after time, and the decode time
 // after the last sample.
 func (t *track) first(time int64) (sample int, end int64) {
@@ -137,16 +183,13 @@ func (t *track) cut(from, to int) {
 		return
 	}
 	c := t.begin()
-	for c.i < from {
-		t.next(&c)
-	}
+	t.elapse(&c, from)
 	t.start = c.dts
-	offsets := t.chunks
 	t.durs = cutRuns(t.durs, uint32(from), uint32(to))
 	if t.ctos != nil {
 		t.ctos = cutRuns(t.ctos, uint32(from), uint32(to))
 	}
-	t.chunks = cutChunks(offsets, t.sizes, from, to)
+	t.chunks = cutChunks(t.chunks, t.sizes, from, to)
 	t.sizes = t.sizes[from:to:to]
 	if t.sync == nil {
 		return
@@ -160,8 +203,9 @@ func (t *track) cut(from, to int) {
 	t.sync = kept
 }
 
+// cutRuns keeps the samples [from, to) of runs, in their place.
 func cutRuns(runs []run, from, to uint32) []run {
-	var out []run
+	out := runs[:0]
 	at := uint32(0)
 	for _, r := range runs {
 		lo, hi := max(at, from), min(at+r.n, to)
@@ -173,17 +217,14 @@ func cutRuns(runs []run, from, to uint32) []run {
 	return out
 }
 
+// cutChunks keeps the samples [from, to) of chunks, in their place.
 func cutChunks(chunks []chunk, sizes []uint32, from, to int) []chunk {
-	var out []chunk
+	out := chunks[:0]
 	at := 0
 	for _, k := range chunks {
 		lo, hi := max(at, from), min(at+int(k.n), to)
 		if lo < hi {
-			offset := k.offset
-			for _, n := range sizes[at:lo] {
-				offset += int64(n)
-			}
-			out = append(out, chunk{n: uint32(hi - lo), offset: offset})
+			out = append(out, chunk{n: uint32(hi - lo), offset: k.offset + sum(sizes[at:lo])})
 		}
 		at += int(k.n)
 	}
