@@ -88,7 +88,7 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 	} else {
 		rc.FetchPollInterval = sqlitePoll
 		river.AddWorker(c.workers, &wakeWorker{})
-		c.sqlite, err = river.NewClient(riversqlite.New(db.DB.DB), rc)
+		c.sqlite, err = river.NewClient(unheard{riversqlite.New(db.DB.DB)}, rc)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
@@ -99,6 +99,17 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 // fetchCooldown is how soon a queue that has just been looked at is looked at again
 // when a new job is announced. What makes an upload playable must not wait.
 const fetchCooldown = 5 * time.Millisecond
+
+// unheard is SQLite without notifications. Others on the same database would be told by
+// them, of which there are none: River would look for them twenty times a second, and
+// find this process's own late. Without, its queues are told directly.
+type unheard struct{ *riversqlite.Driver }
+
+// SupportsListener says that nobody listens.
+func (unheard) SupportsListener() bool { return false }
+
+// SupportsListenNotify says that nothing is written for listeners.
+func (unheard) SupportsListenNotify() bool { return false }
 
 // sqlitePoll is how often a queue on SQLite is looked at for what wake misses: jobs to
 // be tried again, or put off. To look prepares a statement anew: five times a second
