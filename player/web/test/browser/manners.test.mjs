@@ -86,6 +86,27 @@ test("a page that is read costs a script and posters; the rest is asked at rest,
   await context.close();
 });
 
+test("a token of a signed video is in no address and no referrer, whatever the page's policy", async () => {
+  const token = "eyJhbGciOiJFZERTQSJ9.c2VjcmV0.c2lnbmF0dXJl";
+  const grant = "~Z3JhbnRncmFudGdyYW50";
+  const behind = `${env.ours}/hls/film/${grant}`;
+  env.world.media.film = { poster_url: `${behind}/poster.jpg`, storyboard_url: "", hls_url: `${behind}/multivariant.m3u8` };
+  env.world.headers = { "Referrer-Policy": "unsafe-url" };
+  const page = await open("");
+  const seen = [];
+  page.on("request", (r) => seen.push(r));
+  await page.evaluate((t) => document.body.insertAdjacentHTML("beforeend", `<div style="width:720px"><vitascope-player media-id="film" muted token="${t}"></vitascope-player></div>`), token);
+  await play(page, 1);
+  const sent = await Promise.all(seen.map(async (r) => [r.url(), (await r.allHeaders().catch(() => ({}))).referer ?? "", r.postData() ?? ""]));
+  assert.ok(sent.some(([url]) => url.includes(grant)) && sent.some(([url, , body]) => url.endsWith("/config.json") && body.includes(token)), "it was asked for with the token, and played");
+  for (const [url, referer] of sent) {
+    assert.ok(!url.includes(token), url);
+    assert.ok(!referer.includes(token) && !referer.includes(grant), `${url} is told of ${referer}`);
+  }
+  assert.ok(sent.some(([, referer]) => referer.startsWith(env.theirs)), "referrers are sent at all");
+  await page.context().close();
+});
+
 test("what was set before the element came into the page holds", async () => {
   env.world.media.film = {};
   const page = await open("");
