@@ -68,36 +68,72 @@ func (h *Handler) serveConfig(c echo.Context) error {
 	header := c.Response().Header()
 	openToAll(header)
 	header.Set("Cache-Control", "no-store")
-	id, err := paramID(c)
-	if err != nil {
-		return err
-	}
 	shown, err := readCredentials(c.Request())
 	if err != nil {
 		return err
 	}
+	config, err := h.begin(c, c.Param("id"), shown)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, config)
+}
+
+// maxTogether is how many medias are asked for in one request.
+const maxTogether = 20
+
+// serveConfigs starts a view of each media that the query names and that is open to
+// the caller, for a page with many: "configs" has them in the order of "ids", a media
+// that is named twice twice. A null stands for one that cannot be had in this way; who
+// asks for it alone is told why.
+func (h *Handler) serveConfigs(c echo.Context) error {
+	header := c.Response().Header()
+	openToAll(header)
+	header.Set("Cache-Control", "no-store")
+	ids := strings.SplitN(c.QueryParam("ids"), ",", maxTogether+1)
+	if len(ids) > maxTogether {
+		return fault.New(fault.Invalid, "invalid-request", "At most %d medias can be asked for at once.", maxTogether)
+	}
+	configs := make([]*embedConfig, len(ids))
+	for i, id := range ids {
+		config, err := h.begin(c, id, credentials{})
+		if cause := c.Request().Context().Err(); cause != nil {
+			return cause
+		}
+		if err == nil {
+			configs[i] = &config
+		}
+	}
+	return c.JSON(http.StatusOK, map[string]any{"configs": configs})
+}
+
+// begin starts a view of a media, if the caller may have one.
+func (h *Handler) begin(c echo.Context, id string, shown credentials) (embedConfig, error) {
+	if !isMediaID(id) {
+		return embedConfig{}, errNoMedia
+	}
 	ctx := c.Request().Context()
 	m, err := h.lookUp(ctx, id)
 	if err != nil {
-		return err
+		return embedConfig{}, err
 	}
 	may, err := h.admit(ctx, m, h.callerOf(c), shown)
 	if err != nil {
-		return err
+		return embedConfig{}, err
 	}
 	viewer, err := h.viewer(ctx, m, shown.ViewerToken)
 	if err != nil {
-		return err
+		return embedConfig{}, err
 	}
 	chosen := h.choose(ctx, &m, c.RealIP(), c.Request().UserAgent(), viewer)
 	config, err := h.startView(h.baseURL(c), m, may, viewer, chosen)
 	if err != nil {
-		return err
+		return embedConfig{}, err
 	}
 	if m.pointer != nil {
 		config.Start = h.starts(ctx, strings.TrimSuffix(config.HLSURL, "multivariant.m3u8"), m.pointer)
 	}
-	return c.JSON(http.StatusOK, config)
+	return config, nil
 }
 
 // maxCredentials bounds the body that asks for a protected media, in bytes.

@@ -95,6 +95,7 @@ func (h *Handler) Register(e *echo.Echo) {
 	e.OPTIONS("/hls/:id/*", preflight)
 	both("/embed/medias/:id/config.json", h.serveConfig)
 	e.POST("/embed/medias/:id/config.json", h.serveConfig)
+	both("/embed/medias.json", h.serveConfigs)
 	both("/embed/medias/:id/poster.jpg", h.servePoster)
 	both("/embed/iframe/:id", h.serveFrame)
 	both("/watch/:id", h.serveWatch)

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -64,4 +65,20 @@ func complete(r io.Reader) bool {
 	var one [1]byte
 	_, err := r.Read(one[:])
 	return errors.Is(err, io.EOF)
+}
+
+// maxTogether is how many batches one body may have. An array of one is refused, as
+// it always was.
+const maxTogether = 20
+
+// split returns the batches of a body that is an array of them, nothing of any other.
+func split(body []byte) []json.RawMessage {
+	var several []json.RawMessage
+	if body = bytes.TrimLeft(body, " \t\r\n"); len(body) == 0 || len(body) > beacon.MaxBody || body[0] != '[' {
+		return nil
+	}
+	if json.Unmarshal(body, &several) != nil || len(several) < 2 || len(several) > maxTogether {
+		return nil
+	}
+	return several
 }

@@ -13,7 +13,10 @@
 // once it is back they go there in their order. 503 is said only when that
 // folder is full, or there is none.
 //
-// Each body answered for good, refused ones too, leaves one receipt in the event
+// A body is a batch, or an array of 2 to 20: what a page with many players has to say
+// at once. Each of them is taken or refused by itself.
+//
+// Each batch answered for good, refused ones too, leaves one receipt in the event
 // log (see package beacon, Ledger). Refused bodies are kept in the rejected
 // topic, as they came, with the reason.
 //
@@ -35,6 +38,7 @@ package collect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -155,7 +159,7 @@ type work struct {
 	value  []byte
 }
 
-// take makes a beacon durable, or says why it is not taken.
+// take makes the batches of a body durable, or says why not.
 func (h *Handler) take(ctx context.Context, a *arrival) error {
 	received := h.now()
 	if !h.admit(a, received) {
@@ -166,6 +170,33 @@ func (h *Handler) take(ctx context.Context, a *arrival) error {
 		return h.refuse(ctx, err, beacon.Claims{}, a.body, received)
 	}
 	defer release()
+	if several := split(body); several != nil {
+		return h.takeAll(ctx, a, several, received)
+	}
+	return h.takeOne(ctx, a, body, received)
+}
+
+// takeAll takes batches one by one. The answer is the one that matters most: that of a
+// batch to send again, then that of a refused one.
+func (h *Handler) takeAll(ctx context.Context, a *arrival, batches []json.RawMessage, received time.Time) error {
+	if !a.memo.limiter.AllowN(received, len(batches)-1) {
+		return h.limited("address")
+	}
+	var refused error
+	for _, batch := range batches {
+		err := h.takeOne(ctx, a, batch, received)
+		if h.retryAfter(err) != "" {
+			return err
+		}
+		if refused == nil {
+			refused = err
+		}
+	}
+	return refused
+}
+
+// takeOne makes a batch durable, or says why it is not taken.
+func (h *Handler) takeOne(ctx context.Context, a *arrival, body []byte, received time.Time) error {
 	w, _ := h.works.Get().(*work)
 	defer h.works.Put(w)
 	claims, err := h.check(&w.batch, body, received)

@@ -3,7 +3,7 @@ package query
 // Definitions returns the formula of each figure, in a sentence.
 func Definitions() map[string]string {
 	return map[string]string{
-		"loads":              "Times the player was shown: playbacks of which at least one beacon arrived. Bots are left out, here and everywhere.",
+		"loads":              "Times the player was shown: playbacks of which at least one beacon arrived. The first is sent when somebody comes near to play (pointer, focus, click), or when the player has been in or near the visible part of the page for a second and the page is idle; what was left sooner does not count. Bots are left out, here and everywhere.",
 		"visitors":           "Distinct visitors among the loads. A visitor is one address and browser on one day (UTC); who opted out by Global Privacy Control or Do Not Track counts once per load.",
 		"plays":              "Loads in which playback was asked for, by the viewer or by autoplay.",
 		"play_rate":          "Distinct visitors with a play divided by distinct visitors, 0 to 1.",

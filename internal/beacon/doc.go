@@ -16,7 +16,7 @@
 //
 // # Ledger
 //
-// Every body that is answered for good leaves one [Record] in the event log,
+// Every batch that is answered for good leaves one [Record] in the event log,
 // refused ones too, so that the counts of an hour add up: received = accepted +
 // opted_out + bot + duplicate + late + invalid (see [Class]). Each carries a
 // Receipt, a random number. The reader of the log stores, for each record, one

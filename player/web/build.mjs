@@ -46,12 +46,13 @@ export async function buildPlayer(dist = join(here, "dist")) {
   });
   const native = await chunks("native", "src/player/with-native.ts", assets, known);
   const extras = await chunks("extras", "src/extras/extras.ts", assets, { native: native.entry });
+  const rest = await chunks("rest", "src/rest/rest.ts", assets);
   const path = (name) => `assets/player/${name}`;
   await build({
     ...common,
     entryPoints: { player: "src/facade.ts" },
     outdir: dist,
-    define: { "__CHUNKS__.player": JSON.stringify(path(player.entry)), "__CHUNKS__.extras": JSON.stringify(path(extras.entry)) },
+    define: { "__CHUNKS__.player": JSON.stringify(path(player.entry)), "__CHUNKS__.extras": JSON.stringify(path(extras.entry)), "__CHUNKS__.rest": JSON.stringify(path(rest.entry)) },
     // Names ending in an underscore are private to one file by convention.
     mangleProps: /[^_]_$/,
   });
@@ -68,7 +69,7 @@ export async function buildPlayer(dist = join(here, "dist")) {
   const first = await sum([player.entry, ...controls.first]);
   return {
     facade, first_frame: facade + (await size(player.entry)), first_play: facade + first, page_css: await size(css),
-    late: Object.fromEntries(await Promise.all([...controls.late, ...extras.all, ...native.all].map(async (name) => [name, await size(name)]))),
+    late: Object.fromEntries(await Promise.all([...controls.late, ...extras.all, ...native.all, ...rest.all].map(async (name) => [name, await size(name)]))),
   };
 }
 

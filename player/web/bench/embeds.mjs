@@ -25,14 +25,14 @@ const pages = {
 // callbacks, microtasks, collecting garbage. Nested slices count once.
 const SCRIPT = /^(v8\.(evaluateModule|callFunction|callAsConstructor|run|compileModule|compile)|EvaluateScript|FunctionCall|RunMicrotasks|TimerFire|DocumentModuleScriptFetcher::NotifyFinished|M(in|aj)orGC)$/;
 
-// Processor time of the page's main thread in script, ms, until the first config is
-// asked for and from then on: other work on the machine is not counted.
+// Processor time of the page's main thread in script, ms, until the code that asks for
+// configs is asked for and from then on: other work on the machine is not counted.
 function scriptMs(events, url) {
   const page = events.find((e) => e.name === "ParseHTML" && e.args?.beginData?.url === url);
   const slices = events
     .filter((e) => e.ph === "X" && e.pid === page.pid && e.tid === page.tid && SCRIPT.test(e.name))
     .toSorted((a, b) => a.ts - b.ts || b.dur - a.dur);
-  const asks = events.find((e) => e.name === "ResourceSendRequest" && e.pid === page.pid && e.args?.data?.url?.endsWith("/config.json"))?.ts ?? Infinity;
+  const asks = events.find((e) => e.name === "ResourceSendRequest" && e.pid === page.pid && /config\.json$|\/rest-\w+\.js$/.test(e.args?.data?.url))?.ts ?? Infinity;
   const sums = { first: 0, later: 0, longest: 0 };
   let end = 0;
   for (const { ts, dur, tdur } of slices) {
@@ -52,8 +52,8 @@ async function once(path, rate) {
     const tab = await context.newPage();
     const requests = [];
     let [asked, reported] = [0, 0];
-    tab.on("request", (r) => r.url().endsWith("/config.json") && asked++);
-    tab.on("requestfinished", (r) => r.url().endsWith("/beacons/v1") && reported++);
+    tab.on("request", (r) => (asked += new URL(r.url()).searchParams.get("ids")?.split(",").length ?? 0));
+    tab.on("requestfinished", (r) => r.url().endsWith("/beacons/v1") && (reported += [JSON.parse(r.postData())].flat().length));
     tab.on("request", (r) => r.url().startsWith(world.origin) && requests.push(r.resourceType()));
     const cdp = await context.newCDPSession(tab);
     const events = [];

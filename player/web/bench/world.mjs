@@ -111,6 +111,7 @@ export async function startWorld(pages, { video = true } = {}) {
   const body = async (path) => {
     if (pages[path]) return [pages[path](origin), ".html"];
     if (path.endsWith("/poster.jpg")) return [await readFile(join(dir, "poster.jpg")), ".jpg"];
+    if (path === "/embed/medias.json") return [JSON.stringify({ configs: Array.from({ length: 10 }, config) }), ".json"];
     if (path.startsWith("/embed/medias/")) return [JSON.stringify(config()), ".json"];
     if (PEERS[path]) return [await readFile(PEERS[path]), extname(path)];
     if (path.startsWith("/hls/")) return [await readFile(join(dir, path.split("/").pop())), extname(path)];
@@ -135,7 +136,7 @@ export async function startWorld(pages, { video = true } = {}) {
       }
       const { raw, small, type } = cache.get(path);
       res.setHeader("Content-Type", types[type] ?? "application/octet-stream");
-      res.setHeader("Cache-Control", path.endsWith("/config.json") ? "no-store" : "public, max-age=600");
+      res.setHeader("Cache-Control", /(config|medias)\.json$/.test(path) ? "no-store" : "public, max-age=600");
       if (small) res.setHeader("Content-Encoding", "br");
       return res.end(small ?? raw);
     } catch {

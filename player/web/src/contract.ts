@@ -110,8 +110,10 @@ export interface Facade {
   go(): void;
   /** Puts the player in and starts it; resolves when playback has begun. */
   play(): Promise<void>;
-  /** Asks for the config, once or again, and shows what comes. */
-  load(again?: unknown): void;
+  /** Asks for the config, once or again, and shows what comes; answer is what was asked for already. */
+  load(again?: unknown, answer?: Promise<MediaConfig>): void;
+  /** The config was asked for. */
+  loading?: boolean;
   /** Shows what is known of the video; from here on it can be played. */
   show(config: MediaConfig): void;
   /** Resolves when what the facade is too small for is in its place. */
@@ -153,4 +155,12 @@ export interface ExtrasChunk extends PlayerChunk {
   load(facade: Facade): Promise<void>;
   /** Resolves to the element once it has the whole API and a config. */
   ready(facade: Facade): Promise<HTMLElement>;
+}
+
+/** What the rest chunk exports: what a page with many elements does once for all. */
+export interface RestChunk {
+  /** Asks for the configs that were not asked for yet. */
+  ask(facades: Facade[]): void;
+  /** Reports, with the others of this moment, that the element was shown. */
+  report(facade: Facade): void;
 }

@@ -1,7 +1,7 @@
-import type { ExtrasChunk, Facade, MediaConfig, Mounted, PlayerChunk } from "./contract";
+import type { ExtrasChunk, Facade, MediaConfig, Mounted, PlayerChunk, RestChunk } from "./contract";
 import { css, html } from "./facade-view";
 
-declare const __CHUNKS__: { player: string; extras: string };
+declare const __CHUNKS__: { player: string; extras: string; rest: string };
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
@@ -12,6 +12,9 @@ const nav = navigator as Navigator & { connection?: { downlink: number } };
 /** In our own iframe the page is the one around it. */
 const framed = parent != self && location.href.startsWith(at("embed/"));
 const extras = (): Promise<ExtrasChunk> => import(at(__CHUNKS__.extras));
+// After a failure the fragment makes it another module to the browser.
+const rest = (failures = 0): Promise<RestChunk> => import(at(__CHUNKS__.rest) + "#" + failures)
+  .catch(() => new Promise((r) => setTimeout(r, 3e3 << failures)).then(() => rest(failures + 1)));
 
 interface Stay extends Facade {
   img_: HTMLImageElement;
@@ -105,29 +108,30 @@ class VitascopePlayer extends HTMLElement {
 // What is far away is an empty box: nothing is built or fetched for it. What comes
 // near has its poster at once, and asks for the rest when somebody wants it or the
 // page has long been at rest.
-const near = new IntersectionObserver((entries) => entries.map(({ target, isIntersecting }) => {
-  if (!isIntersecting) return;
-  near.unobserve(target);
-  const facade = (target as VitascopePlayer).begin_();
-  const id = target.getAttribute("media-id");
-  if (facade.setUp || !id) return facade.load();
-  facade.img_.src = target.getAttribute("poster") || at(`embed/medias/${id}/poster.jpg`);
-  setTimeout(self.requestIdleCallback || setTimeout, 1e3, () => facade.load());
-}), { rootMargin: "300px" });
+const near = new IntersectionObserver((entries) => {
+  const resting = entries.flatMap(({ target, isIntersecting }) => {
+    if (!isIntersecting) return [];
+    near.unobserve(target);
+    const facade = (target as VitascopePlayer).begin_();
+    const id = target.getAttribute("media-id");
+    if (facade.setUp || !id) return facade.load(), [];
+    facade.img_.src = target.getAttribute("poster") || at(`embed/medias/${id}/poster.jpg`);
+    return facade;
+  });
+  resting[0] && setTimeout(self.requestIdleCallback || setTimeout, 1e3, () => rest().then((m) => m.ask(resting)));
+}, { rootMargin: "300px" });
 
 // One stay of the element on the page. Everything it starts ends with stop.
 function start(host: VitascopePlayer, root: ShadowRoot): Stay {
   const attribute = (name: string): string | null => host.getAttribute(name);
   let video: HTMLVideoElement;
   let resolve: () => void;
-  let loading: boolean;
   let failures = 0;
   let mounted: Promise<Mounted> | null = null;
 
   root.innerHTML = html;
   const [box, img, button, line] = root.querySelectorAll("*") as unknown as
     [HTMLElement, HTMLImageElement, HTMLButtonElement, HTMLElement];
-  // After a failure the fragment makes it another module to the browser.
   const chunk = (): Promise<PlayerChunk> =>
     (self as { ManagedMediaSource?: unknown }).ManagedMediaSource ? extras() : import(at(__CHUNKS__.player) + "#" + failures);
   const preload = (): unknown => chunk().catch(() => failures++);
@@ -155,20 +159,19 @@ function start(host: VitascopePlayer, root: ShadowRoot): Stay {
       facade.stopped = true;
       mounted?.then((m) => m.destroy(), nothing);
     },
-    load(again) {
+    load(again, answer) {
       const id = attribute("media-id");
-      if (!id || (loading && !again)) return;
-      loading = true;
+      if (!id || (facade.loading && !again)) return;
+      facade.loading = true;
       // Not for everybody, not there yet, or the server is away.
       const ask = (): unknown => extras().then((m) => m.load(facade), () => setTimeout(ask, 3e3));
       if (again || facade.setUp) ask();
-      else fetch(at(`embed/medias/${id}/config.json`)).then((res) => res.json()).then((config) => config.hls_url ? facade.show(config) : ask(), ask);
+      else (answer || fetch(at(`embed/medias/${id}/config.json`)).then((res) => res.json())).then((config) => config.hls_url ? facade.show(config) : ask()).catch(ask);
     },
     show(config) {
       if (facade.stopped) return;
       host.config = config;
-      // First: it measures the box, which costs a layout once that has changed.
-      attribute("do-not-track") ?? report(host, config);
+      attribute("do-not-track") ?? rest().then((m) => m.report(facade));
       line.textContent = config.has_video ? "" : config.name;
       img.src ||= attribute("poster") || config.poster_url;
       button.hidden = false;
@@ -199,24 +202,6 @@ function start(host: VitascopePlayer, root: ShadowRoot): Stay {
     facade.load();
   };
   return facade;
-}
-
-// The first batch of the view: the element was shown, on this page.
-function report(host: HTMLElement, config: MediaConfig): void {
-  const now = Date.now();
-  const { referrer } = document;
-  const body = JSON.stringify({
-    v: 1, token: config.view_token, seq: 0, sent_at_ms: now, events: [{ k: "load", at_ms: now }],
-    page: {
-      url: (framed && referrer) || location.href, referrer: framed ? "" : referrer, language: nav.language,
-      player_width: host.clientWidth, player_height: host.clientHeight,
-    },
-  });
-  // Sent again, the same bytes, after 1, 2, 4 ... seconds.
-  const send = (ms: number): unknown => fetch(config.beacon_url, { method: "POST", body, keepalive: true })
-    .then((res) => res.status > 428, () => 1)
-    .then((again) => again && ms < 1e5 && setTimeout(send, ms, ms * 2));
-  send(1e3);
 }
 
 for (const name of ["currentTime", "duration", "paused", "ended", "muted", "volume", "playbackRate"] as const) {

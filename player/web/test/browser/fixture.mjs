@@ -82,13 +82,14 @@ async function listen(handler) {
 export async function start({ seconds = 30 } = {}) {
   const dir = await mkdtemp(join(tmpdir(), "vitascope-player-"));
   await makeHLS(dir, seconds);
-  const world = { bodies: [], leads: [], refuse: 0, media: {}, pages: {}, headers: {}, requests: [] };
+  const world = { bodies: [], leads: [], refuse: 0, media: {}, pages: {}, headers: {}, requests: [], asked: [] };
 
   const ours = await listen(async (req, res) => {
     const path = normalize(new URL(req.url, "http://x").pathname);
     world.requests.push(path);
     res.setHeader("Access-Control-Allow-Origin", "*");
     if (path === "/beacons/v1") return collect(world, req, res);
+    if (path === "/embed/medias.json") return configs(world, ours.origin, new URL(req.url, "http://x").searchParams.get("ids").split(","), seconds, res);
     if (path === "/leads") return lead(world, req, res);
     if (path.startsWith("/embed/medias/") && path.endsWith("/poster.jpg")) return poster(world, dir, path.split("/")[3], req, res);
     if (path.startsWith("/embed/medias/")) return config(world, ours.origin, path.split("/")[3], seconds, req, res);
@@ -140,7 +141,7 @@ async function collect(world, req, res) {
     world.refuse--;
     return res.writeHead(503, { "Retry-After": "1" }).end();
   }
-  world.bodies.push({ ...JSON.parse(body), raw: body, type: req.headers["content-type"] });
+  for (const batch of [JSON.parse(body)].flat()) world.bodies.push({ ...batch, raw: body, type: req.headers["content-type"] });
   return res.writeHead(204).end();
 }
 
@@ -164,6 +165,7 @@ async function poster(world, dir, id, req, res) {
 }
 
 async function config(world, origin, id, seconds, req, res) {
+  world.asked.push(id);
   const { password, ...media } = world.media[id] ?? {};
   if (!world.media[id]) return res.writeHead(404).end();
   const given = req.method === "POST" ? JSON.parse(await text(req)).password : undefined;
@@ -171,13 +173,23 @@ async function config(world, origin, id, seconds, req, res) {
     const type = `/problems/password-${given === undefined ? "required" : "wrong"}`;
     return res.writeHead(401, { "Content-Type": "application/problem+json" }).end(JSON.stringify({ type, status: 401 }));
   }
-  const body = {
+  return res.setHeader("Content-Type", "application/json").end(JSON.stringify(known(origin, id, seconds, media)));
+}
+
+// As the server does: null for what is not for everybody.
+function configs(world, origin, ids, seconds, res) {
+  world.asked.push(...ids);
+  const all = ids.map((id) => (world.media[id] && !world.media[id].password ? known(origin, id, seconds, world.media[id]) : null));
+  return res.setHeader("Content-Type", "application/json").end(JSON.stringify({ configs: all }));
+}
+
+function known(origin, id, seconds, media) {
+  return {
     media_id: id, name: "Counter & tone", state: "ready", duration_seconds: seconds, width: 1280, height: 720,
     has_video: true, has_audio: true, poster_url: `${origin}/hls/${id}/poster.jpg`,
     storyboard_url: `${origin}/hls/${id}/storyboard.vtt`, hls_url: `${origin}/hls/${id}/multivariant.m3u8`,
     beacon_url: `${origin}/beacons/v1`, view_token: `token-${id}`, view_id: `view-${id}`, ...media,
   };
-  return res.setHeader("Content-Type", "application/json").end(JSON.stringify(body));
 }
 
 async function send(file, req, res) {

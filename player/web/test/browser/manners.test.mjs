@@ -10,7 +10,7 @@ const LONG = 120_000;
 let env;
 before(async () => (env = await start({ seconds: 12 })));
 after(() => env.close());
-beforeEach(() => Object.assign(env.world, { bodies: [], leads: [], refuse: 0, media: {}, pages: {}, headers: {}, missing: "", requests: [] }));
+beforeEach(() => Object.assign(env.world, { bodies: [], leads: [], refuse: 0, media: {}, pages: {}, headers: {}, missing: "", requests: [], asked: [] }));
 
 async function open(html, options) {
   env.world.pages["/"] = `<!doctype html><html lang=en><meta charset=utf-8><title>t</title><script type=module src="${env.ours}/player.js"></script><body style="margin:0">${html}`;
@@ -45,7 +45,7 @@ test("nothing is built or asked for an embed that is far away, and its API is th
   env.world.media = { near: {}, far: {}, asked: {} };
   const page = await open(`${embed("near")}<div style="height:4000px"></div>${embed("far")}<div style="height:4000px"></div>${embed("asked")}`);
   await until(() => env.world.bodies.length > 0, "the first load");
-  const asked = () => env.world.requests.filter((path) => path.endsWith("/config.json")).map((path) => path.split("/")[3]);
+  const asked = () => env.world.asked;
   assert.deepEqual(asked(), ["near"]);
   const far = page.locator("vitascope-player").nth(1);
   assert.equal(await far.evaluate((e) => e.shadowRoot.childElementCount), 0);
@@ -70,7 +70,7 @@ test("a page that is read costs a script and posters; the rest is asked at rest,
   await page.addInitScript(() => (window.requestIdleCallback = (run) => (window.rest ??= []).push(run)));
   env.world.pages["/"] = `<!doctype html><html lang=en><meta charset=utf-8><title>t</title><script type=module src="${env.ours}/player.js"></script><style>div{width:300px!important}</style>${embed("film")}${embed("other")}`;
   await page.goto(env.theirs + "/");
-  await until(() => page.evaluate(() => window.rest?.length === 2), "both to wait");
+  await until(() => page.evaluate(() => window.rest?.length === 1), "both to wait");
   await until(() => page.evaluate(() => [...document.querySelectorAll("vitascope-player")].every((e) => e.shadowRoot.querySelector("img").naturalWidth > 0)), "both posters");
   assert.deepEqual(env.world.requests.filter((path) => !path.endsWith("poster.jpg")), ["/player.js"]);
   await page.getByRole("button", { name: "Play" }).first().hover();
@@ -78,12 +78,55 @@ test("a page that is read costs a script and posters; the rest is asked at rest,
   assert.deepEqual(of("config.json"), ["/embed/medias/film/config.json"]);
   await page.evaluate(() => window.rest.forEach((run) => run()));
   await until(() => env.events().filter((e) => e.k === "load").length === 2, "a load of each");
-  assert.equal(of("config.json").length, 2);
+  assert.deepEqual(env.world.asked, ["film", "other"]);
   // What has no poster is asked about at once.
   await page.evaluate(() => document.body.insertAdjacentHTML("afterbegin", "<vitascope-player media-id=silent></vitascope-player>"));
   await page.getByText("Counter & tone").waitFor();
   assert.deepEqual(page.complaints, []);
   await context.close();
+});
+
+test("what many embeds ask and report at rest is one request each, and a report that is not taken is sent again as it was", async () => {
+  env.world.media = { film: {}, other: {}, third: {}, locked: { password: "sesame" }, soon: { hls_url: "", state: "probing" } };
+  env.world.refuse = 1;
+  const sent = [];
+  const page = await open("");
+  page.on("request", (r) => r.url().endsWith("/beacons/v1") && sent.push(r.postData()));
+  await page.evaluate((html) => document.body.insertAdjacentHTML("beforeend", html),
+    ["film", "other", "third", "film"].map((id) => `<div style="width:200px">${embed(id).replace(/ style="[^"]*"/, "")}</div>`).join(""));
+  await until(() => env.events().length === 4, "a load of each");
+  assert.deepEqual(env.world.requests.filter((path) => path.startsWith("/embed/") && !path.endsWith(".jpg")), ["/embed/medias.json"]);
+  assert.deepEqual(env.world.asked, ["film", "other", "third", "film"]);
+  assert.equal(sent.length, 2);
+  assert.equal(sent[0], sent[1]);
+  assert.deepEqual(env.world.bodies.map((b) => [b.token, b.seq, b.events[0].k, b.page.url, b.page.player_width]),
+    env.world.asked.map((id) => [`token-${id}`, 0, "load", `${env.theirs}/`, 200]));
+  // Those that cannot be had so ask for themselves, and say why.
+  await page.evaluate((html) => document.body.insertAdjacentHTML("afterbegin", html), ["locked", "soon", "nowhere"].map((id) => embed(id, `poster="${env.ours}/hls/film/poster.jpg"`)).join(""));
+  await page.getByLabel("This video has a password").waitFor();
+  await page.getByText("Still processing…").waitFor();
+  await page.getByText("This video is not available.").waitFor();
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
+test("more embeds than one request takes are asked for in several; without an answer each asks for itself", async () => {
+  const ids = Array.from({ length: 12 }, (_, i) => `film${i}`);
+  env.world.media = Object.fromEntries(ids.map((id) => [id, {}]));
+  let gone = false;
+  const page = await open("");
+  await page.route("**/embed/medias.json?*", (route) => (gone ? route.abort() : route.continue()));
+  const put = () => page.evaluate((all) => document.body.replaceChildren(...all.map((id) => Object.assign(document.createElement("vitascope-player"), { style: "width:60px" })).map((e, i) => (e.setAttribute("media-id", all[i]), e))), ids);
+  const asks = (name) => env.world.requests.filter((path) => path.endsWith(name)).length;
+  await put();
+  await until(() => env.events().length === 12, "a load of each");
+  assert.deepEqual([asks("medias.json"), asks("config.json"), asks("/beacons/v1")], [2, 0, 2]);
+  gone = true;
+  await put();
+  await until(() => env.events().length === 24, "a load of each again");
+  assert.equal(asks("config.json"), 12);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
 });
 
 test("a token of a signed video is in no address and no referrer, whatever the page's policy", async () => {
