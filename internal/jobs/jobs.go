@@ -114,7 +114,7 @@ func (unheard) SupportsListenNotify() bool { return false }
 // sqlitePoll is how often a queue on SQLite is looked at for what wake misses: jobs to
 // be tried again, or put off. To look prepares a statement anew: five times a second
 // that was 3 % of a processor on a machine that does nothing.
-const sqlitePoll = time.Second
+const sqlitePoll = 2 * time.Second
 
 // migrateLock is the advisory lock under which the job tables are migrated.
 const migrateLock int64 = 0x7669_7461 // "vita"
