@@ -52,6 +52,7 @@ const GAP_PX = 8;
  */
 export function liftCaptions({ video, controller, signal }: Player): void {
   const written = new Map<VTTCue, LineAndPositionSetting>();
+  const pen = document.createElement("canvas").getContext("2d");
   const lay = (): void => {
     const bar = controller.querySelector<HTMLElement>("media-control-bar");
     const shown = !!bar && (video.paused || !controller.hasAttribute("userinactive"));
@@ -65,10 +66,14 @@ export function liftCaptions({ video, controller, signal }: Player): void {
     if (!shown) return;
     let moved = false;
     const scale = Number(controller.style.getPropertyValue("--caption-scale")) || 1;
-    const step = Math.max(LINE.least, LINE.ofWidth * video.clientWidth) * LINE.height * scale;
+    const size = Math.max(LINE.least, LINE.ofWidth * video.clientWidth) * scale;
+    const step = size * LINE.height;
+    if (pen) pen.font = `500 ${size}px system-ui, sans-serif`;
+    const measure = (text: string): number => pen?.measureText(text).width ?? 0;
     for (const cue of active) {
       const line = written.get(cue) ?? cue.line;
-      const lifted = lift(cue, line, step, bar.offsetHeight + 2 * GAP_PX, video.clientHeight);
+      const rows = rowsOf(cue, video.clientWidth, measure);
+      const lifted = lift(cue, line, rows, step, bar.offsetHeight + 2 * GAP_PX, video.clientHeight);
       written.set(cue, line);
       moved ||= cue.line !== lifted;
       cue.line = lifted;
@@ -88,11 +93,28 @@ export function liftCaptions({ video, controller, signal }: Player): void {
   follow();
 }
 
+// How many rows a cue takes: its lines are broken where the picture ends.
+function rowsOf(cue: VTTCue, width: number, measure: (text: string) => number): number {
+  const room = (width * cue.size) / 100;
+  let rows = 0;
+  for (const line of (cue.getCueAsHTML().textContent ?? "").split("\n")) {
+    let used = Infinity;
+    for (const word of line.split(" ")) {
+      const wide = measure(word);
+      if (used + wide > room) {
+        rows += Math.max(1, Math.ceil(wide / room));
+        used = wide % room;
+      } else used += wide;
+      used += measure(" ");
+    }
+  }
+  return rows;
+}
+
 // Where a cue goes above a bar: lines count from the bottom when they are negative.
-function lift(cue: VTTCue, line: LineAndPositionSetting, step: number, bar: number, height: number): LineAndPositionSetting {
+function lift(cue: VTTCue, line: LineAndPositionSetting, rows: number, step: number, bar: number, height: number): LineAndPositionSetting {
   if (cue.vertical !== "" || (typeof line === "number" && cue.snapToLines && line >= 0)) return line;
-  const rows = cue.text.split("\n").length;
-  if (cue.snapToLines) return (line === "auto" ? -rows : (line as number)) - Math.ceil(bar / step);
+  if (cue.snapToLines) return Math.min(-rows, line === "auto" ? 0 : (line as number)) - Math.ceil(bar / step);
   return typeof line === "number" ? Math.min(line, Math.max(0, 100 - ((bar + rows * step) / height) * 100)) : line;
 }
 
