@@ -8,6 +8,7 @@ import { join } from "node:path";
 import test from "node:test";
 
 import { API, until } from "../lib/api.mjs";
+import { assertAccessible } from "../lib/axe.mjs";
 import { hostSite, openPage, startBrowser } from "../lib/browser.mjs";
 import { h264mp4 } from "../lib/media.mjs";
 import { freePort, Server, tempDir } from "../lib/process.mjs";
@@ -51,7 +52,8 @@ test("a gate is set in the dashboard, answered elsewhere, listed, told and erase
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const dashboard = await openPage(context);
   const id = await uploadThroughPage(dashboard, server.loginURL, file);
-  const shot = async (name) => {
+  const look = async (name) => {
+    await assertAccessible(dashboard, name);
     if (!process.env.SHOTS_DIR) return;
     for (const [theme, width] of [["light", 1280], ["dark", 1280], ["light", 390]]) {
       await dashboard.setViewportSize({ width, height: 900 });
@@ -69,7 +71,7 @@ test("a gate is set in the dashboard, answered elsewhere, listed, told and erase
   const testMessage = await until("the test message", () => hook.came.find((m) => m.body.includes("webhook.test")));
   assert.ok(signed(testMessage, secret));
   await dashboard.getByTestId("webhook-log").getByText(/^Delivered/).first().waitFor();
-  await shot("webhooks");
+  await look("webhooks");
 
   await dashboard.goto(`${server.url}/#/media/${id}`);
   await dashboard.getByRole("tab", { name: "Marketing" }).click();
@@ -80,7 +82,7 @@ test("a gate is set in the dashboard, answered elsewhere, listed, told and erase
   await form.getByLabel("Consent").fill("News by mail");
   // The preview is the player itself, with what is being written.
   await form.getByTestId("action-preview").getByRole("heading", { name: hostile }).waitFor({ timeout: 60_000 });
-  await shot("gate");
+  await look("gate");
   await form.getByRole("button", { name: "Save" }).click();
   await dashboard.getByTestId("actions-list").getByText(hostile).waitFor();
   await until("the origin to know of it", async () => (await (await fetch(`${server.url}/embed/medias/${id}/config.json`)).json()).player?.actions?.length === 1);
@@ -114,8 +116,10 @@ test("a gate is set in the dashboard, answered elsewhere, listed, told and erase
   await dashboard.getByTestId("leads").getByText("ann@example.com").waitFor();
   await dashboard.getByTestId("leads").getByText(`Ann ${hostile}`).waitFor();
   assert.notEqual(await dashboard.title(), "hit");
-  await shot("leads");
+  await look("leads");
   await dashboard.getByRole("button", { name: "Erase ann@example.com" }).click();
+  await dashboard.getByRole("button", { name: "Erase this address" }).waitFor();
+  await look("erase");
   await dashboard.getByRole("button", { name: "Erase this address" }).click();
   await dashboard.getByText("No leads yet").waitFor();
   assert.equal((await api.call("GET", "/v1/leads")).items.length, 0);
@@ -157,9 +161,10 @@ test("a gate is set in the dashboard, answered elsewhere, listed, told and erase
     await dashboard.getByRole("tab", { name: "Marketing" }).click();
     const card = dashboard.getByTestId("experiment");
     await card.getByText(/No winner yet/).waitFor();
-    await shot("experiment");
+    await look("experiment");
     await card.getByRole("button", { name: "End the test…" }).click();
     await card.getByLabel("From now on everybody sees").selectOption("b");
+    await look("end-of-test");
     await card.getByRole("button", { name: "End the test" }).click();
     await card.getByText("was applied").waitFor();
     await dashboard.getByTestId("actions-list").getByText("Try it").waitFor();

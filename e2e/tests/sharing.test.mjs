@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test from "node:test";
 
 import { API, until } from "../lib/api.mjs";
+import { assertAccessible } from "../lib/axe.mjs";
 import { findVideo, hostSite, openPage, startBrowser } from "../lib/browser.mjs";
 import { h264mp4 } from "../lib/media.mjs";
 import { freePort, Server, tempDir } from "../lib/process.mjs";
@@ -31,7 +32,10 @@ test("access, captions and chapters are set in the dashboard and hold on other s
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const dashboard = await openPage(context);
   const id = await uploadThroughPage(dashboard, server.loginURL, file);
-  const shot = async (name) => process.env.SHOTS_DIR && dashboard.screenshot({ path: join(process.env.SHOTS_DIR, `${name}.png`), fullPage: true });
+  const look = async (name) => {
+    await assertAccessible(dashboard, name);
+    if (process.env.SHOTS_DIR) await dashboard.screenshot({ path: join(process.env.SHOTS_DIR, `${name}.png`), fullPage: true });
+  };
 
   await dashboard.goto(`${server.url}/#/media/${id}`);
   await dashboard.getByRole("tab", { name: "Share & access" }).click();
@@ -76,7 +80,7 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     await poster.getByRole("button", { name: "Upload picture" }).click();
     await until("the picture as the poster", async () => (await address()) !== second);
     await poster.getByText("This is the poster now.").waitFor();
-    await shot("poster");
+    await look("poster");
     assert.equal((await fetch(await address())).headers.get("content-type"), "image/jpeg");
     await dashboard.getByText("Poster", { exact: true }).click();
   });
@@ -93,7 +97,7 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     await form.getByLabel("Ask for a password").uncheck();
     await form.getByLabel("Only on some sites").check();
     await form.getByLabel("Sites, one in each line").fill("https://Example.com/page");
-    await shot("access");
+    await look("access");
     await save(403);
     assert.equal(await form.getByLabel("Sites, one in each line").inputValue(), "example.com");
     const refused = await visit(t, browser, code);
@@ -114,11 +118,14 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     await dashboard.getByLabel("For whom").fill("Press");
     await dashboard.getByRole("button", { name: "Make link" }).click();
     const link = await until("the link", () => dashboard.getByTestId("share-link").inputValue());
-    await shot("links");
+    await look("links");
     const guest = await openPage(await browser.newContext());
     await guest.goto(`${server.url}/watch/${id}`);
     assert.match(await guest.textContent("body"), /not|gone|no video/i);
+    await assertAccessible(guest, "watch page of a private video");
     await guest.goto(link);
+    await guest.getByRole("button", { name: /^Play/ }).waitFor();
+    await assertAccessible(guest, "share page");
     await guest.getByRole("button", { name: /^Play/ }).click();
     await plays(guest);
     assert.ok(!guest.url().includes("token"), "the token has left the address bar");
@@ -148,7 +155,7 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     }
     await chapters.getByRole("button", { name: "Save chapters" }).click();
     await chapters.getByText(/^Saved\./).waitFor();
-    await shot("tracks");
+    await look("tracks");
     const config = await until("both in the player's config", async () => {
       const c = await (await fetch(`${server.url}/embed/medias/${id}/config.json`)).json();
       return c.captions?.length === 1 && c.chapters?.length === 2 && c;
@@ -156,6 +163,17 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     assert.equal(config.captions[0].language, "en");
     assert.deepEqual(config.chapters.map((c) => c.start_seconds), [0, 6]);
     assert.match(await (await fetch(config.captions[0].url)).text(), /Hello there/);
+    const guest = await openPage(await browser.newContext());
+    await guest.goto(`${server.url}/watch/${id}`);
+    await guest.getByRole("button", { name: /^Play/ }).waitFor();
+    await assertAccessible(guest, "watch page");
+    await guest.getByRole("button", { name: /^Play/ }).click();
+    await plays(guest);
+    await guest.evaluate(`${findVideo}.pause()`);
+    await guest.locator("media-settings-menu-button").waitFor();
+    await assertAccessible(guest, "watch page, paused");
+    assert.deepEqual(guest.problems, []);
+    await guest.context().close();
   });
   assert.equal((await api.call("GET", `/v1/media/${id}/access`)).visibility, "public");
   assert.deepEqual(dashboard.problems, [], "no errors in the dashboard");
