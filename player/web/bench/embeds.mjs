@@ -32,14 +32,14 @@ function scriptMs(events, url) {
   const slices = events
     .filter((e) => e.ph === "X" && e.pid === page.pid && e.tid === page.tid && SCRIPT.test(e.name))
     .toSorted((a, b) => a.ts - b.ts || b.dur - a.dur);
-  const asks = events.find((e) => e.name === "ResourceSendRequest" && e.pid === page.pid && /config\.json$|\/rest-\w+\.js$/.test(e.args?.data?.url))?.ts ?? Infinity;
+  const asks = events.find((e) => e.name === "ResourceSendRequest" && e.pid === page.pid && /\/rest-\w+\.js/.test(e.args?.data?.url))?.ts ?? Infinity;
   const sums = { first: 0, later: 0, longest: 0 };
   let end = 0;
   for (const { ts, dur, tdur } of slices) {
     if (ts < end) continue;
     end = ts + dur;
-    sums[end < asks ? "first" : "later"] += tdur / 1000;
-    if (end >= asks) sums.longest = Math.max(sums.longest, tdur / 1000);
+    sums[end < asks ? "first" : "later"] += (tdur ?? 0) / 1000; // none when too short to be told
+    if (end >= asks) sums.longest = Math.max(sums.longest, (tdur ?? 0) / 1000);
   }
   return sums;
 }
