@@ -1,8 +1,11 @@
 package jit
 
 import (
+	"bytes"
 	"context"
 	"errors"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Build indexes a source that is there as a whole. It returns [*Unservable] when
@@ -45,20 +48,37 @@ func build(ctx context.Context, src Source, total int64) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := &fileBounds{total: total, samples: maxSamples}
+	file := &fileBounds{total: total}
+	file.samples.Store(maxSamples)
 	if m.fragmented {
 		err = m.readFragments(ctx, s, after, chosen, file)
 	} else {
-		for _, c := range chosen {
-			if err = c.trak.samples(c.track, file); err != nil {
-				break
-			}
-		}
+		err = each(chosen, func(c selected) error { return c.trak.samples(c.track, file) })
 	}
 	if err != nil {
 		return nil, err
 	}
 	return assemble(ctx, m, s, chosen)
+}
+
+// each works on all tracks at once, and returns the error of the first that has one.
+func each[T any](tracks []T, work func(T) error) error {
+	errs := make([]error, len(tracks))
+	var g errgroup.Group
+	g.SetLimit(4)
+	for i, t := range tracks {
+		g.Go(func() error {
+			errs[i] = work(t)
+			return nil
+		})
+	}
+	_ = g.Wait() // each error has its place
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // selected is a track that is served.
@@ -152,6 +172,9 @@ func assemble(ctx context.Context, m *movie, s *scanner, chosen []selected) (*In
 				return nil, err
 			}
 		}
+		// An index may be kept for long: it must not hold on to the moov box.
+		c.track.video.colour = bytes.Clone(c.track.video.colour)
+		c.track.audio.config = bytes.Clone(c.track.audio.config)
 		idx.tracks = append(idx.tracks, c.track)
 	}
 	if err := idx.makePlan(); err != nil {

@@ -241,7 +241,7 @@ func (r *fragmentReader) run(f *fragment, b []byte) error {
 	if flags&0x200 == 0 && (f.size == 0 || count > r.file.total/int64(f.size)) {
 		return refuse(Truncated, "%d samples of %d bytes in a file of %d", count, f.size, r.file.total)
 	}
-	if r.file.samples -= count; r.file.samples < 0 {
+	if r.file.samples.Add(-count) < 0 {
 		return refuse(TooLarge, "more than %d samples", maxSamples)
 	}
 	from := len(f.track.sizes)

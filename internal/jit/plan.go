@@ -29,6 +29,7 @@ func (x *Index) makePlan() error {
 				bounds = append(bounds, k.pts)
 			}
 		}
+		v.keys = nil
 	}
 	for _, t := range x.tracks {
 		if t.kind != audio {
@@ -127,10 +128,8 @@ func (t *track) planAudio(cuts []int64) {
 
 // finish derives the segments of each track from the plans, in one pass.
 func (x *Index) finish() error {
-	for _, t := range x.tracks {
-		if err := t.makeSegments(); err != nil {
-			return err
-		}
+	if err := each(x.tracks, (*track).makeSegments); err != nil {
+		return err
 	}
 	return x.checkLengths()
 }

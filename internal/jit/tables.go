@@ -1,6 +1,9 @@
 package jit
 
-import "math"
+import (
+	"math"
+	"sync/atomic"
+)
 
 // maxReserve is how many rows of a table memory is set aside for before they are read:
 // those of an hour and more. What a row says may join it to the one before it.
@@ -10,7 +13,7 @@ const maxReserve = 256 << 10
 // samples counts down the samples that all tracks may still have.
 type fileBounds struct {
 	total   int64
-	samples int64
+	samples atomic.Int64
 }
 
 // entries returns the table of a full box: count rows of size bytes after at bytes.
@@ -50,7 +53,7 @@ func (t *trak) readSizes(tr *track, file *fileBounds) error {
 	if compact {
 		field, fixed = fixed&0xff, 0
 	}
-	if file.samples -= count; file.samples < 0 {
+	if file.samples.Add(-count) < 0 {
 		return refuse(TooLarge, "track %d has %d samples, the limit for all tracks is %d", t.id, count, maxSamples)
 	}
 	if fixed != 0 && file.total >= 0 && count > file.total/fixed {
