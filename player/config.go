@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vitascope/vitascope/internal/blob"
+	"github.com/vitascope/vitascope/internal/jit"
 )
 
 // PointerAge is how old a media's pointer, settings and keys may be when it is
@@ -21,6 +22,8 @@ var ErrUnknownMedia = errors.New("unknown media")
 
 // Config of the player role.
 type Config struct {
+	// Indexes is shared with the transcoder of the same process, if there is one.
+	Indexes *jit.Recent
 	// PublicURL is where viewers reach this server, as "https://video.example.com".
 	// Default empty: as the request says.
 	PublicURL string

@@ -15,6 +15,7 @@ import (
 	"github.com/vitascope/vitascope/internal/arriving"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/internal/jit"
 	"github.com/vitascope/vitascope/internal/playback"
 	"github.com/vitascope/vitascope/player/internal/cache"
 )
@@ -47,11 +48,12 @@ type objects struct {
 	settings *fresh[string, blob.Settings]
 	keys     *fresh[string, blob.PlaybackKeys]
 	indexes  *otter.Cache[string, *sourceIndex]
+	recent   *jit.Recent
 	arrivals *fresh[arrivalKey, *arriving.Upload]
 }
 
 func newObjects(store Store, cfg Config, log *slog.Logger) (*objects, error) {
-	o := &objects{store: store}
+	o := &objects{store: store, recent: cfg.Indexes}
 	var errs [7]error
 	o.texts, errs[0] = otter.New(&otter.Options[string, *text]{
 		MaximumWeight: uint64(cfg.CacheBytes / textShare),

@@ -154,7 +154,7 @@ func (o *objects) loadIndex(ctx context.Context, key string) (*sourceIndex, erro
 	if _, err := io.ReadFull(r, raw); err != nil {
 		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
-	x, err := jit.Decode(raw)
+	x, err := o.recent.Decode(raw)
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", key, err)
 	}

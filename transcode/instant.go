@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/jit"
@@ -80,9 +82,6 @@ func (s *Service) indexSource(ctx context.Context, m catalog.Media) (*jit.Index,
 // publication, unless someone else did. Nothing is visible yet.
 func (s *Service) recordSource(ctx context.Context, m catalog.Media, index *jit.Index, attempt string) error {
 	folder := blob.OutputPrefix(m.AccountID, m.ID, m.Generation, attempt) + blob.SourceFolder
-	if err := s.store.PutBytes(ctx, folder+blob.SourceIndex, index.Encode(), typeIndex); err != nil {
-		return err
-	}
 	m.DurationMS = index.Duration().Milliseconds()
 	texts, err := s.subtitles(ctx, m)
 	if err != nil {
@@ -92,7 +91,12 @@ func (s *Service) recordSource(ctx context.Context, m catalog.Media, index *jit.
 		return playlistKey(blob.Relative(m.AccountID, m.ID, folder) + strconv.Itoa(track))
 	})
 	key := blob.PublicationPrefix(m.AccountID, m.ID, m.Generation, attempt, sourcePublication) + blob.Multivariant
-	if err := s.store.PutBytes(ctx, key, playlist, typePlaylist); err != nil {
+	puts, putCtx := errgroup.WithContext(ctx)
+	puts.Go(func() error {
+		return s.store.PutBytes(putCtx, folder+blob.SourceIndex, s.indexes.Encode(index), typeIndex)
+	})
+	puts.Go(func() error { return s.store.PutBytes(putCtx, key, playlist, typePlaylist) })
+	if err := puts.Wait(); err != nil {
 		return err
 	}
 	v, tracks := index.Variant(), index.Tracks()

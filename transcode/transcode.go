@@ -74,6 +74,7 @@ import (
 
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/jit"
 	"github.com/vitascope/vitascope/internal/jobs"
 	"github.com/vitascope/vitascope/transcode/child"
 )
@@ -99,6 +100,8 @@ type Config struct {
 	// ExtraCodecs are codecs in which the ladder is made besides H.264: hevc, av1.
 	// Each costs several times as much. Players choose what they can decode.
 	ExtraCodecs []string
+	// Indexes is shared with the player of the same process, if there is one.
+	Indexes *jit.Recent
 }
 
 // Service works probe and encode jobs.
@@ -113,6 +116,7 @@ type Service struct {
 	threads  int
 	loudness bool // whether it is brought to the same
 	codecs   []string
+	indexes  *jit.Recent
 }
 
 // New makes a Service and registers its workers with client, which must not run
@@ -132,6 +136,7 @@ func New(cfg Config, db *catalog.DB, store *blob.Store, client *jobs.Client, log
 	s := &Service{
 		db: db, store: store, jobs: client, runner: runner, log: log,
 		insecure: cfg.InsecureMedia, threads: max(1, cfg.Threads), loudness: !cfg.KeepLoudness, codecs: cfg.ExtraCodecs,
+		indexes: cfg.Indexes,
 	}
 	jobs.AddWorker(client, &earlyWorker{service: s})
 	jobs.AddWorker(client, &probeWorker{service: s})

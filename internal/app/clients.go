@@ -8,6 +8,7 @@ import (
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/eventlog"
+	"github.com/vitascope/vitascope/internal/jit"
 	"github.com/vitascope/vitascope/internal/jobs"
 	"github.com/vitascope/vitascope/internal/warehouse"
 )
@@ -38,6 +39,7 @@ type clients struct {
 	blobs     *blob.Store
 	events    *eventlog.Log
 	warehouse *warehouse.DB
+	indexes   *jit.Recent // from the transcoder to the player, where both are here
 	checks    []check
 	loops     []loop // bring up to date what did not answer at the start
 }
@@ -47,6 +49,9 @@ type clients struct {
 // without for a while may be away.
 func (a *App) openClients(ctx context.Context) (c *clients, err error) {
 	c = &clients{}
+	if a.cfg.Has(RoleTranscode) && a.cfg.Has(RolePlayer) {
+		c.indexes = &jit.Recent{}
+	}
 	for _, s := range a.stores() {
 		if err := s.open(ctx, c); err != nil {
 			return nil, errors.Join(err, c.close())
