@@ -13,10 +13,16 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 /** The built program. */
 export const binary = join(root, "bin/vitascope");
 
-/** A folder that is gone when the test ends. */
+/** The servers that each test has started. */
+const servers = new WeakMap();
+
+/** A folder that is gone when the test ends, after its servers, which write to it. */
 export function tempDir(t, name = "vitascope-e2e-") {
   const dir = mkdtempSync(join(tmpdir(), name));
-  t.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
+  t.after(async () => {
+    await Promise.all((servers.get(t) ?? []).map((server) => server.kill()));
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+  });
   return dir;
 }
 
@@ -67,6 +73,7 @@ export class Server {
     const log = [];
     const server = new Server(child, url, log);
     t.after(() => server.kill());
+    servers.set(t, [...(servers.get(t) ?? []), server]);
     const ready = new Promise((resolve, reject) => {
       let out = "";
       child.stdout.on("data", (d) => {
