@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -108,47 +107,72 @@ func (s *server) get(path string, out any) error {
 	return json.NewDecoder(res.Body).Decode(out)
 }
 
-// upload sends the file by tus and returns its media's id and when the last byte
-// was acknowledged.
+// upload sends a file by tus in one request and returns its media's id and the time at
+// which the server had answered.
 func (s *server) upload(path string) (string, time.Time, error) {
+	u, err := s.send(path)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	err = <-u.answered
+	return u.id, time.Now(), err
+}
+
+// sending is an upload that goes on.
+type sending struct {
+	id       string
+	sent     chan time.Time // when the last byte was given to the connection
+	answered chan error
+}
+
+// send starts to upload a file.
+func (s *server) send(path string) (sending, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", time.Time{}, err
+		return sending{}, err
 	}
-	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return "", time.Time{}, err
+		return sending{}, errors.Join(err, f.Close())
 	}
-	create, err := s.tus(http.MethodPost, s.url+"/uploads/", nil, map[string]string{
+	create, err := s.tus(http.MethodPost, s.url+"/uploads/", nil, 0, map[string]string{
 		"Upload-Length":   strconv.FormatInt(info.Size(), 10),
 		"Upload-Metadata": "filename " + base64.StdEncoding.EncodeToString([]byte(filepath.Base(path))),
 	}, http.StatusCreated)
 	if err != nil {
-		return "", time.Time{}, err
+		return sending{}, errors.Join(err, f.Close())
 	}
-	_, err = s.tus(http.MethodPatch, s.url+create.Get("Location"), f, map[string]string{
-		"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream",
-	}, http.StatusNoContent)
-	return create.Get("Vitascope-Media-Id"), time.Now(), err
+	u := sending{id: create.Get("Vitascope-Media-Id"), sent: make(chan time.Time, 1), answered: make(chan error, 1)}
+	go func() {
+		_, err := s.tus(http.MethodPatch, s.url+create.Get("Location"), &watched{from: f, left: info.Size(), sent: u.sent}, info.Size(), map[string]string{
+			"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream",
+		}, http.StatusNoContent)
+		u.answered <- errors.Join(err, f.Close())
+	}()
+	return u, nil
 }
 
-func (s *server) tus(method, url string, body *os.File, headers map[string]string, want int) (http.Header, error) {
-	var reader io.Reader = bytes.NewReader(nil)
-	if body != nil {
-		reader = body
+// watched tells when its last byte has been read.
+type watched struct {
+	from io.Reader
+	left int64
+	sent chan<- time.Time
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.from.Read(p)
+	if w.left -= int64(n); n > 0 && w.left == 0 {
+		w.sent <- time.Now()
 	}
-	req, err := http.NewRequest(method, url, reader)
+	return n, err
+}
+
+func (s *server) tus(method, url string, body io.Reader, size int64, headers map[string]string, want int) (http.Header, error) {
+	req, err := http.NewRequest(method, url, body)
 	if err != nil {
 		return nil, err
 	}
-	if body != nil {
-		info, err := body.Stat()
-		if err != nil {
-			return nil, err
-		}
-		req.ContentLength = info.Size()
-	}
+	req.ContentLength = size
 	req.Header.Set("Authorization", "Bearer "+s.token)
 	req.Header.Set("Tus-Resumable", "1.0.0")
 	for k, v := range headers {
