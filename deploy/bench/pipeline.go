@@ -51,7 +51,7 @@ func (b *bench) pipelineOf(seconds int) error {
 	if err != nil {
 		return err
 	}
-	note := fmt.Sprintf("last byte to %%s, %d s 1080p30 H.264/AAC; peer: one ffmpeg command, same rungs, to its end", seconds)
+	note := fmt.Sprintf("last byte sent to %%s, %d s 1080p30 H.264/AAC; peer: one ffmpeg command, same rungs, to its end", seconds)
 	if err := b.report(Measure{Name: fmt.Sprintf("playable_%ds", seconds), Ours: playable.Sub(last).Seconds(), Peer: peer.Seconds(), Unit: "s", Note: fmt.Sprintf(note, "playable")}, false); err != nil {
 		return err
 	}

@@ -107,15 +107,17 @@ func (s *server) get(path string, out any) error {
 	return json.NewDecoder(res.Body).Decode(out)
 }
 
-// upload sends a file by tus in one request and returns its media's id and the time at
-// which the server had answered.
+// upload sends a file by tus in one request, waits for the answer, and returns its
+// media's id and the time at which its last byte was sent.
 func (s *server) upload(path string) (string, time.Time, error) {
 	u, err := s.send(path)
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	err = <-u.answered
-	return u.id, time.Now(), err
+	if err := <-u.answered; err != nil {
+		return "", time.Time{}, err
+	}
+	return u.id, <-u.sent, nil
 }
 
 // sending is an upload that goes on.

@@ -72,7 +72,7 @@ func (b *bench) twoWorkers() error {
 		return err
 	}
 	return b.report(Measure{Name: "two_workers", Ours: median(wall[1]), Peer: median(wall[0]), Unit: "s", Goal: 0.55,
-		Note: "last byte to ready, " + clipped + "; two workers beside one, each pinned to a core, which the engines and the other roles use too"}, false)
+		Note: "last byte sent to ready, " + clipped + "; two workers beside one, each pinned to a core, which the engines and the other roles use too"}, false)
 }
 
 // withWorkers makes a clip ready with n workers.
