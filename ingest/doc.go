@@ -27,6 +27,11 @@
 // has arrived: when playback could begin a job is asked to show it. Of these alone
 // every byte is written twice. See package arriving.
 //
+// Putting parts together takes the longer the larger the file is. Of a source with its
+// tables behind its media the first parts and the tables, some 128 MiB at most, are kept as
+// such objects too, so that it plays from its first minute while that goes on: the job
+// is asked for at the last byte.
+//
 // A Service is safe for concurrent use. Requests for one upload take turns; see
 // Config.SharedLocks for several processes.
 //

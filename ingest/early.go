@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,11 @@ const (
 	// maxTables is how far into a source its sample tables may end for it to be shown
 	// early. Those of twelve hours are some 45 MB.
 	maxTables = 64 << 20
+	// keptParts is how many parts are kept readable of the beginning of a source whose
+	// tables come last: 64 MiB, the first two segments of one of 50 Mbit/s.
+	keptParts = 4
+	// maxHeader is how long the header of a box is at most.
+	maxHeader = 16
 )
 
 // earlyMode says what is done about showing a source before it is whole.
@@ -30,23 +36,48 @@ const (
 	earlyNever   earlyMode = iota // it cannot be, or what came before is not readable any more
 	earlyPerhaps                  // its tables have not come
 	earlyShown                    // it has been asked for
+	earlyEnds                     // its tables come last: it can be when all has come
 )
 
 // early is how a request treats a source that may be shown before it is whole: its
-// bytes are kept readable, and once playback can begin a job is asked to show it.
+// bytes are kept readable, and once playback can begin a job is asked to show it. Of
+// one whose tables come last, that is when it has the last byte, and what is kept is
+// what playback begins with and the tables: the rest is soon to be read in the source.
 type early struct {
 	mode  earlyMode
 	chain []arriving.Piece // what is readable, or about to be, of the parts before
 	index *jit.Index       // once the tables have come
 	next  int64            // how far the source must have come for another look
+	tail  int64            // where the tables of earlyEnds may begin
+}
+
+// grows tells whether all that comes is kept readable, as it comes.
+func (e *early) grows() bool { return e.mode == earlyPerhaps || e.mode == earlyShown }
+
+// end is what is kept readable of a part, with the bytes [from, to), of earlyEnds.
+func (e *early) end(number int, from, to int64) (p arriving.Piece, ok bool) {
+	if number > keptParts {
+		from = max(from, e.tail)
+	}
+	return arriving.Piece{From: from, To: to}, e.mode == earlyEnds && from < to
 }
 
 // beginEarly decides how this request goes on, from the objects alone: a source whose
-// bytes are all readable so far may still be shown.
+// bytes are all readable so far may still be shown, and so may one whose tables come
+// last if its beginning is.
 func (w *chunkWriter) beginEarly(ctx context.Context) {
 	m := w.media
-	switch {
-	case arriving.End(w.chain, 0) != w.at:
+	switch readable := arriving.End(w.chain, 0); {
+	case readable < w.at:
+		if readable == 0 || m.Publication > 0 {
+			return
+		}
+		w.early = early{mode: earlyPerhaps, chain: w.chain}
+		w.look(ctx, nil, readable, readable, readable)
+		if w.early.mode != earlyEnds {
+			w.early = early{}
+		}
+	case readable > w.at:
 		return
 	case m.Publication > 0:
 		w.early = early{mode: earlyShown, chain: w.chain}
@@ -74,6 +105,8 @@ func (w *chunkWriter) look(ctx context.Context, part *partSpool, start, at, kept
 		case refused:
 			w.log.DebugContext(ctx, "source is not shown early", "media_id", w.media.ID, "reason", string(no.Reason))
 			w.early = early{}
+		case grows && more.TablesLast && w.layout.count() > 1 && w.media.SizeBytes-more.Size < maxTables:
+			w.early = early{mode: earlyEnds, tail: more.Size - maxHeader}
 		case grows && (more.TablesLast || more.Size > maxTables):
 			w.early = early{}
 		case err != nil: // or a piece is still on its way
@@ -89,15 +122,31 @@ func (w *chunkWriter) look(ctx context.Context, part *partSpool, start, at, kept
 	if w.early.index == nil || !w.early.index.Starts(kept) {
 		return
 	}
+	if w.ask(ctx) {
+		w.early.mode, w.early.index = earlyShown, nil
+	}
+}
+
+// ask has the source shown.
+func (w *chunkWriter) ask(ctx context.Context) bool {
 	m := w.media
 	err := w.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		return w.jobs.InsertTx(ctx, tx, jobs.EarlyArgs{MediaID: m.ID, Generation: m.Generation}, nil)
 	})
 	if err != nil {
 		w.log.WarnContext(ctx, "source not shown early", "media_id", m.ID, "err", err)
-		return
 	}
-	w.early.mode, w.early.index = earlyShown, nil
+	return err == nil
+}
+
+// keepEnd keeps readable what is to be of a part that is whole in its spool, and
+// drops the pieces that came to it.
+func (w *chunkWriter) keepEnd(ctx context.Context, part *partSpool, p arriving.Piece, pieces []arriving.Piece) error {
+	if err := w.putPiece(ctx, part, p); err != nil {
+		return err
+	}
+	w.drop(ctx, slices.DeleteFunc(pieces, func(old arriving.Piece) bool { return old == p }))
+	return nil
 }
 
 // received is a source as far as a request has it: pieces, and from start on what is
@@ -152,7 +201,7 @@ func (w *chunkWriter) keep(ctx context.Context, part *partSpool, start int64) *k
 		w: w, part: part, out: io.NewOffsetWriter(part.file, start-part.from), start: start, kept: start,
 		quit: make(chan struct{}), finished: make(chan struct{}),
 	}
-	if w.early.mode == earlyNever {
+	if !w.early.grows() {
 		close(k.finished)
 		return k
 	}
@@ -160,7 +209,7 @@ func (w *chunkWriter) keep(ctx context.Context, part *partSpool, start int64) *k
 		defer close(k.finished)
 		tick := time.NewTicker(keepEvery)
 		defer tick.Stop()
-		for w.early.mode != earlyNever {
+		for w.early.grows() {
 			select {
 			case <-k.quit:
 				return
@@ -188,7 +237,7 @@ func (k *keeper) step(ctx context.Context) {
 		return
 	}
 	k.w.look(ctx, k.part, k.start, at, k.kept)
-	if k.w.early.mode == earlyNever {
+	if !k.w.early.grows() {
 		return
 	}
 	p := arriving.Piece{From: k.kept, To: at}

@@ -20,7 +20,7 @@ import (
 func clip(t *testing.T, first bool) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "a.mp4")
-	args := []string{"-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=24",
+	args := []string{"-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=60",
 		"-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p",
 		"-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "4M", "-x264-params", "nal-hrd=cbr:force-cfr=1"}
 	if first {
@@ -30,7 +30,8 @@ func clip(t *testing.T, first bool) []byte {
 	require.NoError(t, err, "%s", out)
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Greater(t, len(content), 11<<20)
+	require.Greater(t, len(content), 27<<20)
+	require.Less(t, len(content), 32<<20)
 	return content
 }
 
@@ -49,31 +50,31 @@ func TestSourcesThatCanBeShownEarlyStayReadable(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		content []byte
-		early   bool
+		// what can be read when so much has come, and the jobs
+		readable    func(cut int) int64
+		jobs, ended []string
 	}{
-		{"tables first", clip(t, true), true},
-		{"tables last", clip(t, false), false},
-		{"noise", noise(9, 12<<20), false},
+		{"tables first", clip(t, true), func(cut int) int64 { return int64(cut) }, []string{"early"}, []string{"early", "early", "probe"}},
+		{"tables last", clip(t, false), func(cut int) int64 { return min(int64(cut), 4*part) }, nil, []string{"early", "probe"}},
+		{"noise", noise(9, 30<<20), nil, nil, []string{"probe"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t, small)
 			path, id := r.create(t, int64(len(c.content)), "clip.mp4")
-			for _, cut := range []struct{ from, to int }{{0, 1 << 10}, {1 << 10, 3 << 20}, {3 << 20, 11 << 20}} {
+			for _, cut := range []struct{ from, to int }{{0, 1 << 10}, {1 << 10, 3 << 20}, {3 << 20, 26 << 20}} {
 				require.Equal(t, http.StatusNoContent, r.patch(t, path, int64(cut.from), c.content[cut.from:cut.to]).status)
 				require.EqualValues(t, cut.to, r.head(t, path).offset(t))
-				if c.early {
-					require.EqualValues(t, cut.to, r.readable(t, id))
+				if c.readable != nil {
+					require.Equal(t, c.readable(cut.to), r.readable(t, id))
 				}
 			}
-			var want []string
-			if c.early {
-				want = []string{"early"}
-			} else {
+			if c.readable == nil {
 				require.Less(t, r.readable(t, id), int64(part), "nothing is kept twice to no end")
 			}
-			require.ElementsMatch(t, want, r.JobKinds(t))
-			require.Equal(t, http.StatusNoContent, r.patch(t, path, 11<<20, c.content[11<<20:]).status)
+			require.ElementsMatch(t, c.jobs, r.JobKinds(t))
+			require.Equal(t, http.StatusNoContent, r.patch(t, path, 26<<20, c.content[26<<20:]).status)
+			require.ElementsMatch(t, c.ended, r.JobKinds(t))
 			r.arrived(t, id, c.content)
 		})
 	}

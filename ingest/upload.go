@@ -85,6 +85,9 @@ func (u *upload) WriteChunk(ctx context.Context, offset int64, src io.Reader) (i
 		return max(0, u.offset-offset), err
 	}
 	u.offset = w.at
+	if w.at == w.media.SizeBytes && w.early.mode == earlyEnds {
+		w.ask(ctx) // before the parts are put together, which takes the longer the larger they are
+	}
 	return w.at - offset, nil
 }
 
@@ -167,29 +170,34 @@ func (w *chunkWriter) receivePart(ctx context.Context) (more bool, err error) {
 	if to < w.media.SizeBytes {
 		w.look(ctx, part, start, to, to)
 	}
-	readable := w.early.mode != earlyNever
-	if readable {
+	how := w.early
+	if how.grows() {
 		w.early.chain = append(slices.Concat(w.early.chain, k.pieces), arriving.Piece{From: k.kept, To: to})
 	}
 	w.sending.Go(func() error {
 		defer spool.Close()
-		return w.sendPart(ctx, part, number, before, k, readable)
+		return w.sendPart(ctx, part, number, before, k, how)
 	})
 	return true, nil
 }
 
 // sendPart stores a part that is whole, of which before was there already, and keeps
-// it readable or not. The rest of the last part need not be: the source follows.
-func (w *chunkWriter) sendPart(ctx context.Context, part *partSpool, number int, before []arriving.Piece, k *keeper, readable bool) error {
+// it readable or not. The rest of the last part of a source that grows need not be:
+// the source follows.
+func (w *chunkWriter) sendPart(ctx context.Context, part *partSpool, number int, before []arriving.Piece, k *keeper, how early) error {
 	from, to := w.layout.bounds(number)
 	if err := w.fill(ctx, part.file, from, before); err != nil {
 		return err
 	}
 	err := w.blobs.PutPart(ctx, w.media.SourceKey, w.doc.PartsID, number, io.NewSectionReader(part.file, 0, to-from), to-from)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !readable:
+	}
+	end, ends := how.end(number, from, to)
+	switch {
+	case ends:
+		return w.keepEnd(ctx, part, end, slices.Concat(before, k.pieces))
+	case !how.grows():
 		w.drop(ctx, slices.Concat(before, k.pieces))
 	case k.kept < to && to < w.media.SizeBytes:
 		return w.putPiece(ctx, part, arriving.Piece{From: k.kept, To: to})

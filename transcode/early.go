@@ -54,12 +54,15 @@ func (s *Service) early(ctx context.Context, args jobs.EarlyArgs, number string)
 			return false, err
 		}
 		index, err := jit.Early(ctx, src, m.SizeBytes)
+		if more, grows := errors.AsType[*jit.NeedMore](err); grows && more.TablesLast {
+			index, err = jit.Early(ctx, src.Ends(m.SizeBytes), m.SizeBytes)
+		}
 		no, refused := errors.AsType[*jit.Unservable](err)
 		switch {
 		case refused:
 			s.log.InfoContext(ctx, "source is not shown early", "media_id", m.ID, "reason", string(no.Reason), "detail", no.Detail)
 			return true, nil
-		case errors.Is(err, jit.ErrNeedMore) || err == nil && !index.Starts(src.Size()):
+		case errors.Is(err, jit.ErrNeedMore), errors.Is(err, blob.ErrNotFound), err == nil && !index.Starts(src.Size()):
 			return false, nil
 		case err != nil:
 			return false, err

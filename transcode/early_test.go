@@ -36,10 +36,15 @@ func (o owner) Identify(r *http.Request) (context.Context, error) {
 // receiver starts a server that takes uploads in parts of 5 MiB.
 func (w *world) receiver(t *testing.T) string {
 	t.Helper()
+	return w.receiverOn(t, w.store)
+}
+
+func (w *world) receiverOn(t *testing.T, store *blob.Store) string {
+	t.Helper()
 	cfg := ingest.DefaultConfig()
 	cfg.TempDir, cfg.PartBytes = t.TempDir(), 5<<20
 	log := slog.New(slog.DiscardHandler)
-	s, err := ingest.New(cfg, w.db, w.store, w.jobs, log)
+	s, err := ingest.New(cfg, w.db, store, w.jobs, log)
 	require.NoError(t, err)
 	e := httpx.New(owner(w.account), log)
 	s.Register(e)

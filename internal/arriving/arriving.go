@@ -9,6 +9,9 @@
 // source. So what could be read once can be read until the upload is given up, and a
 // read that finds its piece gone goes on in the source.
 //
+// Of a source whose tables come last only the beginning and the end are kept, for the
+// time that it takes to put the parts together; see [Upload.Ends].
+//
 // An Upload is what was found at one moment; it never grows. It is safe for
 // concurrent use.
 package arriving
@@ -40,6 +43,7 @@ type Upload struct {
 	source string // key of the whole
 	prefix string // of the pieces
 	chain  []Piece
+	apart  []Piece // behind a gap after the chain
 	size   int64
 	whole  bool
 }
@@ -61,12 +65,13 @@ func Find(ctx context.Context, store Store, account, media string, generation in
 	}
 	u.chain = Reach(pieces, 0)
 	u.size = End(u.chain, 0)
+	u.apart = apart(pieces, u.size)
 	// Pieces go once the source is there: asked after them, it says whether some are
 	// missing for that reason.
 	info, err := store.Stat(ctx, u.source)
 	switch {
 	case err == nil:
-		u.size, u.whole, u.chain = info.Size, true, nil
+		u.size, u.whole, u.chain, u.apart = info.Size, true, nil, nil
 	case !errors.Is(err, blob.ErrNotFound):
 		return nil, err
 	}
@@ -84,6 +89,18 @@ func Of(store Store, account, media string, generation int, chain []Piece) *Uplo
 
 // Size is the number of bytes, from the first one on, that can be read.
 func (u *Upload) Size() int64 { return u.size }
+
+// Ends is the upload as a file of total bytes, all of which have come, of which those
+// between its beginning and its end cannot be read before the source is there: such a
+// read returns blob.ErrNotFound.
+func (u *Upload) Ends(total int64) *Upload {
+	if u.whole {
+		return u
+	}
+	e := *u
+	e.chain, e.apart, e.size = slices.Concat(u.chain, u.apart), nil, total
+	return &e
+}
 
 // Whole tells whether all of the source has come.
 func (u *Upload) Whole() bool { return u.whole }
@@ -139,14 +156,18 @@ func (r *reader) open() error {
 		}
 		return 1
 	})
-	p := u.chain[i]
-	r.upTo = min(p.To, r.end)
-	var err error
-	r.body, err = u.store.GetRange(r.ctx, p.Key(u.prefix), r.at-p.From, r.upTo-r.at)
-	if errors.Is(err, blob.ErrNotFound) { // the upload has ended meanwhile
-		r.upTo = r.end
-		r.body, err = u.store.GetRange(r.ctx, u.source, r.at, r.end-r.at)
+	if i < len(u.chain) && u.chain[i].From <= r.at {
+		p := u.chain[i]
+		body, err := u.store.GetRange(r.ctx, p.Key(u.prefix), r.at-p.From, min(p.To, r.end)-r.at)
+		if !errors.Is(err, blob.ErrNotFound) {
+			r.body, r.upTo = body, min(p.To, r.end)
+			return err
+		}
 	}
+	// Between the ends, or the upload has ended meanwhile.
+	var err error
+	r.upTo = r.end
+	r.body, err = u.store.GetRange(r.ctx, u.source, r.at, r.end-r.at)
 	return err
 }
 

@@ -57,3 +57,15 @@ func End(chain []Piece, offset int64) int64 {
 	}
 	return chain[len(chain)-1].To
 }
+
+// apart returns pieces that hold bytes from offset on, in order and none within
+// another. The pieces are sorted, as Reach leaves them.
+func apart(pieces []Piece, offset int64) []Piece {
+	var list []Piece
+	for _, p := range pieces {
+		if p.To > offset {
+			list, offset = append(list, p), p.To
+		}
+	}
+	return list
+}
