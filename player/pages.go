@@ -53,7 +53,7 @@ type pageData struct {
 	ID, Name           string
 	Width, Height      int
 	Aspect             string // "16/9"
-	Shape              string // wide, tall or square: reserves the box before scripts run
+	Shape              string // wide, classic (4:3), square or tall: reserves the box before scripts run
 	Duration           string // "1:02:03", empty when unknown
 	PosterURL          string
 	Description        string
@@ -197,8 +197,10 @@ func (d *pageData) options(c echo.Context) {
 
 func shape(width, height int) string {
 	switch {
-	case width*10 > height*12:
+	case width*10 > height*15:
 		return "wide"
+	case width*10 > height*12:
+		return "classic"
 	case height*10 > width*12:
 		return "tall"
 	}

@@ -284,3 +284,15 @@ test("first-time pieces of any viewing are disjoint and lie within what was play
     expect(first.size).toBe(played.size);
   }
 });
+
+test("a pause between two milliseconds leaves no hole", () => {
+  const p = simulate();
+  p.start();
+  p.run(3500.3);
+  p.pause();
+  p.wait(800);
+  p.tracker.playing(p.now(), 3500.3);
+  p.run(3000);
+  p.pause();
+  expect(p.tracker.coverage.spans).toEqual([{ from: 0, to: 6500 }]);
+});

@@ -29,6 +29,8 @@ export class Tracker {
   readonly #coverage = new Coverage();
   readonly #duration: number;
   #open: Open | null = null;
+  /** Where the last interval ended, whole milliseconds of media time. */
+  #ended = -1;
   #rate = 1;
   #pos = 0;
   #askedAt = -1;
@@ -201,7 +203,9 @@ export class Tracker {
 
   #start(at: number, from: number, pos = from): void {
     this.#pos = pos;
-    this.#open = { from: Math.max(0, Math.ceil(from - 1e-3)), last: pos, at, rate: this.#rate };
+    // What goes on in the millisecond in which it stopped leaves no hole there.
+    const whole = Math.floor(from) === this.#ended ? this.#ended : Math.ceil(from - 1e-3);
+    this.#open = { from: Math.max(0, whole), last: pos, at, rate: this.#rate };
   }
 
   #cut(at: number): void {
@@ -215,7 +219,7 @@ export class Tracker {
         rate: open.rate, repeat: piece.repeat, ...this.#told(),
       });
     }
-    open.from = to;
+    open.from = this.#ended = to;
   }
 
   #close(at: number): void {
