@@ -41,8 +41,8 @@ func (h *Handler) post(c echo.Context) error {
 	r := c.Request()
 	buffer, _ := h.bodies.Get().(*[]byte)
 	defer h.bodies.Put(buffer)
-	n, err := io.ReadFull(r.Body, *buffer)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	n, err := readBody(*buffer, r.Body)
+	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "beacon-body", "The body could not be read.")
 	}
 	address, _ := netip.ParseAddr(c.RealIP())
@@ -58,6 +58,21 @@ func (h *Handler) post(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+// readBody reads a body as far as into goes and tells how far. Unlike io.ReadFull it tells
+// a body that ended from one whose sender hung up in the middle of it: cut in the
+// right place, that could be read as a whole one.
+func readBody(into []byte, body io.Reader) (n int, err error) {
+	for n < len(into) && err == nil {
+		var more int
+		more, err = body.Read(into[n:])
+		n += more
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
 }
 
 // retryAfter returns the header's value when err asks to come again.

@@ -357,3 +357,30 @@ func TestABodyTooLargeIsRefusedOnAConnectionThatRested(t *testing.T) {
 	require.Len(t, taken, 2)
 	require.Len(t, refused, 1)
 }
+
+// What is left of a body whose sender hung up may read as a whole one.
+func TestABodyCutShortIsNotTaken(t *testing.T) {
+	t.Parallel()
+	s := newStation(t)
+	addr, stop := s.listen()
+	body := s.sample("valid-end.json")
+	head := "POST " + collect.Path + " HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nUser-Agent: " + chrome + "\r\n"
+	for _, text := range []string{
+		head + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body)+1, body),
+		head + fmt.Sprintf("Connection: x\r\nContent-Length: %d\r\n\r\n%s", len(body)+1, body),
+		head + fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(body), body),
+	} {
+		w := dial(t, addr)
+		w.say(text)
+		require.NoError(t, w.conn.(*net.TCPConn).CloseWrite()) //nolint:forcetypeassert // dialled above
+		answer, err := io.ReadAll(w.br)
+		require.NoError(t, err)
+		require.NotContains(t, string(answer), "204")
+	}
+	w := dial(t, addr)
+	w.say(head + fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body))
+	res, _ := w.hear()
+	require.Equal(t, http.StatusNoContent, res.StatusCode, "and a whole one is")
+	stop()
+	require.Len(t, s.records(), 1)
+}
