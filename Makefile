@@ -117,8 +117,8 @@ bench: build ## Measure; one JSON line a measure
 	go run ./deploy/bench
 
 .PHONY: bench-heatmap
-bench-heatmap: ## Heatmaps, reports and filters at 1 M, 20 M and 100 M intervals
-	go run ./deploy/bench -only heatmap -long
+bench-heatmap: ## Heatmaps, reports and filters at 1 M, 20 M and 100 M intervals (DATA=dir keeps them)
+	go run ./deploy/bench -only heatmap -long $(if $(DATA),-data $(DATA))
 
 .PHONY: bench-beacons
 bench-beacons: ## Beacons received beside nginx's 204, the whole path into ClickHouse, and how late they show
