@@ -35,7 +35,9 @@
 //
 // Second s counts as watched n times when n intervals cover its midpoint,
 // s + 0.5. The last second of a media may be cut short: when its midpoint lies
-// beyond the end, the middle of what is left stands for it. Heatmap levels are
+// beyond the end, the middle of what is left stands for it. That may be a few
+// milliseconds of which no track has anything; so a player that reached the end reports
+// to the duration. Heatmap levels are
 // min(n, 5).
 //
 // Samples in testdata are read by the Go and the TypeScript tests alike:

@@ -256,6 +256,22 @@ test("nothing reaches past the end of the media", () => {
   expect(p.watched()).toEqual([[0, 1500, false]]);
 });
 
+test("what was played to its end is reported to its duration, though its pictures end sooner", () => {
+  for (const [played, reported] of [[10_000, 10_020], [9990, 10_020], [9900, 9900]] as const) {
+    const p = simulate(10_020);
+    p.start();
+    p.run(played);
+    p.end();
+    expect(p.watched()).toEqual([[0, reported, false]]);
+    expect(p.events.at(-1)).toMatchObject({ k: "end", pos_ms: reported });
+  }
+  const p = simulate(10_020);
+  p.start();
+  p.run(10_000);
+  p.pause();
+  expect(p.watched()).toEqual([[0, 10_000, false]]);
+});
+
 test("first-time pieces of any viewing are disjoint and lie within what was played", () => {
   let seed = 3;
   const random = (n: number): number => (seed = (seed * 16807) % 2147483647) % n;

@@ -4,6 +4,9 @@ import type { BeaconEvent, Severity } from "./event";
 /** Media time may run ahead of the wall clock by this much between two samples. */
 const SLACK_MS = 250;
 
+/** What was played to its end may end this much before its duration: tracks do, by frames that pad one of them. */
+const PADDING_MS = 100;
+
 /** What holds while an interval is watched; a change begins another one. */
 export interface Conditions { muted: boolean; fullscreen: boolean; hidden: boolean }
 
@@ -22,7 +25,9 @@ interface Open {
  * back) and, where it matters, the position `pos` (ms of media time).
  *
  * An interval ends at the last position seen while playing, never later: what
- * is reported was shown. A jump that no seek announced splits the interval.
+ * is reported was shown. Only what was played to its end is reported to its
+ * duration, of which the last moments may be of nothing that can be shown. A jump
+ * that no seek announced splits the interval.
  */
 export class Tracker {
   readonly #emit: (event: BeaconEvent) => void;
@@ -143,6 +148,7 @@ export class Tracker {
 
   /** The end was reached at pos. */
   end(at: number, pos: number): void {
+    if (pos < this.#duration && pos >= this.#duration - PADDING_MS) pos = this.#duration;
     this.#settle(at, pos);
     this.#emit({ k: "end", at_ms: ms(at), pos_ms: this.#clamp(pos) });
   }
