@@ -16,8 +16,15 @@ type Config struct {
 	// BatchRecords is how many records fill a batch. 1 to 100,000, default 5,000.
 	BatchRecords int
 	// BatchBytes is how many bytes of records fill a batch. At least 1 MiB,
-	// default 8 MiB.
+	// default 4 MiB.
 	BatchBytes int
+	// BatchRowBytes is how many bytes of rows fill a batch, about: a record may come to
+	// many times its size. At least 1 MiB, default 4 MiB.
+	BatchRowBytes int
+	// WriteBytes is how many bytes of rows all partitions of the process write at once;
+	// with BatchRowBytes it bounds the memory that catching up takes. At least 1 MiB,
+	// default 16 MiB.
+	WriteBytes int
 	// KnownViews is how many views of the usual size (1 KiB) each partition
 	// remembers; others are looked up in the warehouse. At least 100, default 20,000.
 	KnownViews int
@@ -35,7 +42,7 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		FlushInterval: time.Second, BatchRecords: 5000, BatchBytes: 8 << 20, KnownViews: 20_000,
+		FlushInterval: time.Second, BatchRecords: 5000, BatchBytes: 8 << 20, BatchRowBytes: 4 << 20, WriteBytes: 16 << 20, KnownViews: 20_000,
 		FlushGrace: 5 * time.Second, StatementTimeout: time.Minute, LeaseTTL: 20 * time.Second,
 	}
 }
@@ -54,6 +61,8 @@ func (c Config) Validate() error {
 	check(c.FlushInterval >= 10*time.Millisecond && c.FlushInterval <= time.Minute, "sink_flush_interval: %s is outside 10ms to 1m", c.FlushInterval)
 	check(c.BatchRecords >= 1 && c.BatchRecords <= 100_000, "sink_batch_records: %d is outside 1 to 100000", c.BatchRecords)
 	check(c.BatchBytes >= 1<<20, "sink_batch_bytes: %d is less than 1 MiB", c.BatchBytes)
+	check(c.BatchRowBytes >= 1<<20, "sink_batch_row_bytes: %d is less than 1 MiB", c.BatchRowBytes)
+	check(c.WriteBytes >= 1<<20, "sink_write_bytes: %d is less than 1 MiB", c.WriteBytes)
 	check(c.KnownViews >= 100, "sink_known_views: %d is less than 100", c.KnownViews)
 	check(c.FlushGrace > 0, "sink_flush_grace: %s is not above 0", c.FlushGrace)
 	check(c.StatementTimeout > 0, "sink_statement_timeout: %s is not above 0", c.StatementTimeout)

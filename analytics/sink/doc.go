@@ -49,6 +49,11 @@
 // When the warehouse is away the batch in hand is retried until it is back; the
 // log keeps the rest.
 //
+// Memory is bounded whatever comes. A batch ends with its records (BatchRecords,
+// BatchBytes), with what their rows come to (BatchRowBytes: small records may have rows
+// a hundred times their size), or with time; partitions that catch up write in turn, no
+// more than WriteBytes at once; views are remembered by the memory they take.
+//
 // Figures leave out bots: their events and views are stored and marked, their
 // watching adds nothing to the heatmap.
 package sink

@@ -37,7 +37,7 @@ func (s *Sink) work(ctx context.Context, partition int) error {
 		}
 	}
 	for {
-		messages, err := w.gather(ctx)
+		h, err := w.gather(ctx)
 		if errors.Is(err, eventlog.ErrOutOfRange) {
 			if err := w.skip(ctx); err != nil {
 				return err
@@ -47,8 +47,8 @@ func (s *Sink) work(ctx context.Context, partition int) error {
 		if err != nil {
 			return err
 		}
-		if len(messages) > 0 {
-			if err := w.write(ctx, messages); err != nil {
+		if h.records > 0 {
+			if err := w.write(ctx, h); err != nil {
 				return err
 			}
 		}
@@ -58,55 +58,60 @@ func (s *Sink) work(ctx context.Context, partition int) error {
 	}
 }
 
+// fetchBytes is how much is read at once; what of it does not fit into a batch is read
+// again.
+const fetchBytes = 1 << 20
+
 // gather reads from the position until a batch is due. When ctx ends it returns
 // what it has.
-func (w *worker) gather(ctx context.Context) ([]eventlog.Message, error) {
+func (w *worker) gather(ctx context.Context) (*haul, error) {
 	const idle = 500 * time.Millisecond
-	var messages []eventlog.Message
+	h := &haul{}
 	var due time.Time
-	next, size := w.pos.Next, 0
+	next := w.pos.Next
 	for {
 		wait := idle
-		if len(messages) > 0 {
-			if wait = time.Until(due); wait <= 0 || len(messages) >= w.cfg.BatchRecords || size >= w.cfg.BatchBytes {
-				return messages, nil
+		if h.records > 0 {
+			if wait = time.Until(due); wait <= 0 || h.full(&w.cfg) {
+				return h, nil
 			}
 		}
-		chunk, err := w.reader.Read(ctx, next, w.cfg.BatchBytes, wait)
-		if err != nil && len(messages) > 0 {
-			return messages, nil // what is wrong will still be wrong after this batch
+		chunk, err := w.reader.Read(ctx, next, min(fetchBytes, w.cfg.BatchBytes), wait)
+		if err != nil && h.records > 0 {
+			return h, nil // what is wrong will still be wrong after this batch
 		}
 		if ctx.Err() != nil {
-			return nil, nil
+			return &haul{}, nil
 		}
 		if err != nil {
 			return nil, err
 		}
 		w.metrics.lag.WithLabelValues(label(w.partition)).Set(float64(chunk.End - w.pos.Next))
-		if len(messages) == 0 && len(chunk.Messages) == 0 {
+		if h.records == 0 && len(chunk.Messages) == 0 {
 			w.metrics.lagTime.WithLabelValues(label(w.partition)).Set(0)
-			return nil, nil
+			return h, nil
 		}
 		for _, m := range chunk.Messages {
-			if len(messages) >= w.cfg.BatchRecords {
+			if h.full(&w.cfg) {
 				break
 			}
-			messages, next, size = append(messages, m), m.Offset+1, size+len(m.Value)
+			h.take(m)
+			next = m.Offset + 1
 		}
 		if due.IsZero() {
 			due = time.Now().Add(w.cfg.FlushInterval)
-			w.oldest = messages[0].Time
+			w.oldest = chunk.Messages[0].Time
 			w.metrics.lagTime.WithLabelValues(label(w.partition)).Set(max(0, time.Since(w.oldest).Seconds()))
 		}
 	}
 }
 
-// write begins a batch of messages and finishes it. Once begun it goes on for
+// write begins a batch of what was read and finishes it. Once begun it goes on for
 // FlushGrace after ctx ends.
-func (w *worker) write(ctx context.Context, messages []eventlog.Message) error {
+func (w *worker) write(ctx context.Context, h *haul) error {
 	ctx, cancel := w.graceful(ctx)
 	defer cancel()
-	want := Batch{Topic: eventlog.TopicBeacons, Partition: w.partition, Epoch: w.pos.Epoch, First: w.pos.Next, Last: messages[len(messages)-1].Offset}
+	want := Batch{Topic: eventlog.TopicBeacons, Partition: w.partition, Epoch: w.pos.Epoch, First: w.pos.Next, Last: h.last}
 	got, err := w.begin(ctx, want)
 	if err != nil {
 		return err
@@ -114,7 +119,7 @@ func (w *worker) write(ctx context.Context, messages []eventlog.Message) error {
 	if got.Last != want.Last { // another sink, or we before a crash, cut it elsewhere
 		return w.finish(ctx, got)
 	}
-	return w.commit(ctx, got, messages)
+	return w.commit(ctx, got, h)
 }
 
 // begin records want, waiting while the sinks are paused.
@@ -141,19 +146,19 @@ func (w *worker) resume(ctx context.Context, open Batch) error {
 func (w *worker) finish(ctx context.Context, b Batch) error {
 	ctx, cancel := w.graceful(ctx)
 	defer cancel()
-	var messages []eventlog.Message
+	var h *haul
 	err := w.retry(ctx, "read", func(ctx context.Context) (err error) {
-		messages, err = w.exactly(ctx, b)
+		h, err = w.exactly(ctx, b)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return w.commit(ctx, b, messages)
+	return w.commit(ctx, b, h)
 }
 
 // exactly reads the records of a batch. What the log no longer has is missing.
-func (w *worker) exactly(ctx context.Context, b Batch) ([]eventlog.Message, error) {
+func (w *worker) exactly(ctx context.Context, b Batch) (*haul, error) {
 	ranges, err := w.events.Offsets(ctx, b.Topic)
 	if err != nil {
 		return nil, err
@@ -163,26 +168,31 @@ func (w *worker) exactly(ctx context.Context, b Batch) ([]eventlog.Message, erro
 		w.metrics.lost.Add(float64(min(held.First, b.Last+1) - min(b.First, held.First)))
 		w.log.ErrorContext(ctx, "the log no longer has all of a batch that was begun", "partition", b.Partition, "first", b.First, "last", b.Last, "log_first", held.First, "log_end", held.End)
 	}
-	var messages []eventlog.Message
+	h := &haul{}
 	for next := max(b.First, held.First); next <= min(b.Last, held.End-1); {
-		chunk, err := w.reader.Read(ctx, next, w.cfg.BatchBytes, time.Second)
+		chunk, err := w.reader.Read(ctx, next, min(fetchBytes, w.cfg.BatchBytes), time.Second)
 		if err != nil {
 			return nil, err
 		}
 		for _, m := range chunk.Messages {
 			if next = m.Offset + 1; m.Offset <= b.Last {
-				messages = append(messages, m)
+				h.take(m)
 			}
 		}
 	}
-	return messages, nil
+	return h, nil
 }
 
-// commit does steps 3 to 6 of the package doc.
-func (w *worker) commit(ctx context.Context, b Batch, messages []eventlog.Message) error {
+// commit does steps 3 to 6 of the package doc, as soon as its rows are few enough
+// beside those that others write.
+func (w *worker) commit(ctx context.Context, b Batch, h *haul) error {
+	weight := int64(min(h.rowBytes, w.cfg.WriteBytes))
+	if err := w.retry(ctx, "turn", func(ctx context.Context) error { return w.writing.Acquire(ctx, weight) }); err != nil {
+		return err
+	}
+	defer w.writing.Release(weight)
 	started := time.Now()
-	arrivals, bad := read(messages)
-	if err := w.reject(ctx, b, bad); err != nil {
+	if err := w.reject(ctx, b, h.bad); err != nil {
 		return err
 	}
 	if b.Generation != w.generation { // what is remembered of views may be stale
@@ -194,13 +204,13 @@ func (w *worker) commit(ctx context.Context, b Batch, messages []eventlog.Messag
 	}
 	var sets map[ViewKey]*memory
 	err := w.retry(ctx, "seen", func(ctx context.Context) (err error) {
-		sets, err = w.known.load(ctx, w.store, b, arrivals)
+		sets, err = w.known.load(ctx, w.store, b, h.arrivals)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	p := build(b.Partition, arrivals, sets)
+	p := build(b.Partition, h.arrivals, sets)
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -219,9 +229,9 @@ func (w *worker) commit(ctx context.Context, b Batch, messages []eventlog.Messag
 	}
 	w.known.keep(sets)
 	w.pos = Position{Epoch: b.Epoch, Next: b.Last + 1}
-	w.metrics.records.WithLabelValues("stored").Add(float64(len(arrivals) - p.repeats))
+	w.metrics.records.WithLabelValues("stored").Add(float64(len(h.arrivals) - p.repeats))
 	w.metrics.records.WithLabelValues("repeated").Add(float64(p.repeats))
-	w.metrics.records.WithLabelValues("rejected").Add(float64(len(bad)))
+	w.metrics.records.WithLabelValues("rejected").Add(float64(len(h.bad)))
 	w.metrics.events.Add(float64(len(p.events)))
 	w.metrics.batches.Inc()
 	w.metrics.duration.Observe(time.Since(started).Seconds())

@@ -2,22 +2,9 @@ package sink
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
-
-	"github.com/vitascope/vitascope/internal/beacon"
-	"github.com/vitascope/vitascope/internal/eventlog"
 )
-
-// arrival is a record that could be read, with where it was.
-type arrival struct {
-	key    ViewKey
-	offset int64
-	record *beacon.Record
-}
 
 // ReceiptRow says what became of one received beacon.
 type ReceiptRow struct {
@@ -35,31 +22,6 @@ func (a *arrival) receipt(partition int, repeated bool) ReceiptRow {
 		name = uint64(partition)<<48 | uint64(a.offset)
 	}
 	return ReceiptRow{a.record.Account, utc(a.record.ReceivedAtMS).Truncate(time.Hour), name, uint8(a.record.Class(repeated))}
-}
-
-// poison is a record that could not.
-type poison struct {
-	message eventlog.Message
-	err     error
-}
-
-// read decodes messages in the order of the log.
-func read(messages []eventlog.Message) (arrivals []arrival, bad []poison) {
-	for _, m := range messages {
-		r, err := beacon.DecodeRecord(m.Value)
-		var view uuid.UUID
-		if err == nil && r.Refused == "" {
-			if view, err = uuid.Parse(r.View); err != nil {
-				err = fmt.Errorf("%w: view is not a UUID", beacon.ErrRecord)
-			}
-		}
-		if err != nil {
-			bad = append(bad, poison{message: m, err: err})
-			continue
-		}
-		arrivals = append(arrivals, arrival{key: ViewKey{r.Account, r.Media, view}, offset: m.Offset, record: r})
-	}
-	return arrivals, bad
 }
 
 // plan is what a batch writes. It depends on nothing but the batch's records,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/vitascope/vitascope/internal/eventlog"
 )
@@ -40,6 +41,7 @@ type Sink struct {
 	leases  Leases
 	metrics *metrics
 	log     *slog.Logger
+	writing *semaphore.Weighted // bytes of rows that partitions write at once
 }
 
 // New checks cfg and returns a Sink that starts nothing. leases may be nil.
@@ -54,7 +56,7 @@ func New(cfg Config, events *eventlog.Log, rejects Rejects, store Store, leases 
 	if err != nil {
 		return nil, fmt.Errorf("sink: %w", err)
 	}
-	return &Sink{cfg: cfg, events: events, rejects: rejects, store: store, leases: leases, metrics: m, log: log}, nil
+	return &Sink{cfg: cfg, events: events, rejects: rejects, store: store, leases: leases, metrics: m, log: log, writing: semaphore.NewWeighted(int64(cfg.WriteBytes))}, nil
 }
 
 // Run works until ctx is done, then finishes the batches under way. It returns

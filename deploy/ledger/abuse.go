@@ -21,14 +21,15 @@ import (
 )
 
 // What strangers may cost. Growth is against the memory of a process that honest
-// load has warmed up. A sink may grow by what it has in hand: a batch of 8 MiB of each
-// of 8 partitions, which read and as rows takes some eight times that when it catches up.
+// load has warmed up. A sink may grow by the views it remembers, 20 MiB for each of 8
+// partitions, and by the batches it has in hand, as records and as rows; collected
+// garbage may be as much again.
 const (
 	abusedAccount   = "abused0001"
 	mostParts       = 100
 	mostCollector   = 256 << 20
 	mostSink        = 512 << 20
-	strangersAtOnce = 32
+	strangersAtOnce = 128
 )
 
 // runAbuse sends what strangers with bad intentions can, beside an honest load whose
