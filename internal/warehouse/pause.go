@@ -17,8 +17,9 @@ var ErrUnfinished = errors.New("a batch is unfinished and no sink takes it up")
 const pauseLasts = time.Minute
 
 // Pause keeps every sink from beginning a batch and returns once those under way
-// are done, so that events and what is derived from them agree until resume is
-// called. A process that dies resumes after a minute.
+// are done and whoever paused them before has resumed, so that events and what is
+// derived from them agree, and nobody else rewrites them, until resume is called. A
+// process that dies resumes after a minute.
 //
 // A sink records that it begins a batch and then looks for pauses. It finds this
 // one, says that it holds, and waits; or it began before this one could be seen,
@@ -27,9 +28,6 @@ func (db *DB) Pause(ctx context.Context) (resume func() error, err error) {
 	host, _ := os.Hostname() // only to help the reader
 	holder := fmt.Sprintf("%s/%d", host, os.Getpid())
 	var version uint64
-	if err := db.QueryRow(ctx, "SELECT greatest(max(version) + 1, toUInt64(toUnixTimestamp64Nano(now64(9)))) FROM sink_pauses").Scan(&version); err != nil {
-		return nil, fmt.Errorf("pause the sinks: %w", err)
-	}
 	set := func(ctx context.Context, ended int) error {
 		err := db.Exec(ctx, "INSERT INTO sink_pauses (version, holder, until, ended) SELECT ?, ?, now64(3) + toIntervalMillisecond(?), ?", version, holder, pauseLasts.Milliseconds(), ended)
 		if err != nil {
@@ -37,8 +35,21 @@ func (db *DB) Pause(ctx context.Context) (resume func() error, err error) {
 		}
 		return nil
 	}
-	if err := set(ctx, 0); err != nil {
-		return nil, err
+	for last := false; !last; { // of those that pause, as each of them will see it
+		if err := db.QueryRow(ctx, "SELECT greatest(max(version) + 1, toUInt64(toUnixTimestamp64Nano(now64(9)))) FROM sink_pauses").Scan(&version); err != nil {
+			return nil, fmt.Errorf("pause the sinks: %w", err)
+		}
+		if err := set(ctx, 0); err != nil {
+			return nil, err
+		}
+		if err := db.QueryRow(ctx, "SELECT max(version) <= ? FROM sink_pauses", version).Scan(&last); err != nil {
+			return nil, fmt.Errorf("pause the sinks: %w", err)
+		}
+		if !last {
+			if err := set(ctx, 1); err != nil {
+				return nil, err
+			}
+		}
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stopped := make(chan struct{})
@@ -64,10 +75,35 @@ func (db *DB) Pause(ctx context.Context) (resume func() error, err error) {
 		defer cancel()
 		return set(ctx, 1)
 	}
-	if err := db.awaitQuiet(ctx, version); err != nil {
+	err = db.awaitTurn(ctx, version)
+	if err == nil {
+		err = db.awaitQuiet(ctx, version)
+	}
+	if err != nil {
 		return nil, errors.Join(err, resume())
 	}
 	return resume, nil
+}
+
+// awaitTurn waits until every earlier pause has ended.
+func (db *DB) awaitTurn(ctx context.Context, pause uint64) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var before uint64
+		err := db.QueryRow(ctx, "SELECT count() FROM (SELECT version FROM sink_pauses WHERE version < ? GROUP BY version HAVING max(until) > now64(3) AND max(ended) = 0)", pause).Scan(&before)
+		switch {
+		case err != nil:
+			return fmt.Errorf("wait for those who paused the sinks before: %w", err)
+		case before == 0:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for those who paused the sinks before: %w", context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
 }
 
 // awaitQuiet waits until no begun batch is neither done nor held because of this
