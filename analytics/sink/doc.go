@@ -39,7 +39,10 @@
 //
 // The tables remember the tokens of their last 10,000 inserts, about 20 minutes
 // of full load on 8 partitions. A begun batch must be taken up again within
-// that; leases run out after LeaseTTL, 20 s by default. With a replicated
+// that; leases run out after LeaseTTL, 20 s by default. A server notes the token of
+// an insert before it commits its part: killed between the two, it takes the repeat of
+// what is lost for known. The embedded engine takes such notes back when it starts;
+// another server's tables should be replicated, where both are one step. With a replicated
 // warehouse the reads of Store need select_sequential_consistency.
 //
 // When the log has lost records that were not read (retention), the sink says

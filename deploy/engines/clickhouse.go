@@ -143,6 +143,13 @@ func (c *clickHouse) start() (cmd *exec.Cmd, lifeline, output *os.File, err erro
 		return nil, nil, nil, err
 	}
 	defer config.Close()
+	mended, err := mendTokens(c.dataDir())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if mended > 0 {
+		c.log.Warn("inserts that the engine was killed in will be taken when they are repeated", "inserts", mended)
+	}
 	socket, err := c.listener.File()
 	if err != nil {
 		return nil, nil, nil, err
