@@ -31,7 +31,7 @@ A figure counts views. A view is one playback of one media: from the player bein
 
 - A view's first 20,000 first-time and 20,000 repeated intervals are drawn, and its first 500 different actions kept: more come from no person.
 - A media longer than 1,000 seconds is drawn in at most 1,000 cells; the middle second of a cell stands for it, drop-off is summed.
-- Unfiltered heatmaps and top values of all time or whole months (UTC) are read from sums; all other questions count views.
+- Unfiltered heatmaps are read from sums as far as their range is whole months (UTC), and whole days of a media with more than 100,000 loads; top values of all time or whole months are too. All other questions count views.
 `)
 	return out.String()
 }

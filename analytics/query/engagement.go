@@ -7,6 +7,7 @@ import (
 
 	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/catalog"
+	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
 // Graph is how often each part of a media was watched.
@@ -43,9 +44,6 @@ func (s *Service) Engagement(ctx context.Context, account, id string, f Filter) 
 // parts hold of all time that is cheaper than to group them.
 const heatSQL = "SELECT kind, cell, delta FROM heat WHERE account_id = ? AND media_id = ? AND grain = 'all'"
 
-// heatMonthsSQL does the same for each of several months.
-const heatMonthsSQL = "SELECT kind, cell, sum(delta) FROM heat WHERE account_id = ? AND media_id = ? AND grain = 'month' %s GROUP BY kind, cell"
-
 // drawnSQL draws from the intervals of each view that passes, in one reading: for
 // each second of %[2]d how often intervals began and ended, and views were left.
 const drawnSQL = names + `
@@ -54,15 +52,17 @@ const drawnSQL = names + `
 		countResampleIf(0, %[2]d, 1)(toUInt32(intDiv(max_watched_to_ms - 1, 1000)), max_watched_to_ms > 0 AND NOT reached_end)
 	FROM views FINAL WHERE %[1]s`
 
-// graph chooses the cheapest source that has the answer.
+// graph chooses the cheapest sources that together have the answer.
 func (s *Service) graph(ctx context.Context, account string, m catalog.Media, f Filter) (*Graph, error) {
-	n := beacon.Seconds(m.DurationMS)
-	d := deltas{first: make([]int, n), again: make([]int, n), left: make([]int, n)}
+	d := newDeltas(beacon.Seconds(m.DurationMS))
 	var err error
-	if statement, args, ok := f.heatGrain(); ok {
-		err = s.heat(ctx, statement, append([]any{account, m.ID}, args...), d)
-	} else {
+	switch {
+	case f.narrows():
 		err = s.drawn(ctx, f.where(account, m.ID), d)
+	case f.From.IsZero() && f.To.IsZero():
+		err = s.heat(ctx, account, m.ID, d)
+	default:
+		err = s.covered(ctx, account, m.ID, f, d)
 	}
 	if err != nil {
 		return nil, err
@@ -74,21 +74,80 @@ func (s *Service) graph(ctx context.Context, account string, m catalog.Media, f 
 // before, for the first time and again, and how many views were left in it.
 type deltas struct{ first, again, left []int }
 
-// heat reads sums.
-func (s *Service) heat(ctx context.Context, statement string, args []any, into deltas) error {
-	kinds := map[string][]int{"first": into.first, "repeat": into.again, "exit": into.left}
-	return s.eachSum(ctx, "engagement", statement, args, func(read func(...any) error) error {
+func newDeltas(n int) deltas { return deltas{make([]int, n), make([]int, n), make([]int, n)} }
+
+// add takes in a row of heat.
+func (d deltas) add(kind string, cell uint32, delta int64) {
+	of := map[string][]int{"first": d.first, "repeat": d.again, "exit": d.left}[kind]
+	if int(cell) < len(of) {
+		of[cell] += int(delta)
+	}
+}
+
+// heat reads the sums of all time.
+func (s *Service) heat(ctx context.Context, account, media string, into deltas) error {
+	return s.eachSum(ctx, "engagement", heatSQL, []any{account, media}, func(read func(...any) error) error {
 		var kind string
 		var cell uint32
 		var delta int64
 		if err := read(&kind, &cell, &delta); err != nil {
 			return err
 		}
-		if of := kinds[kind]; int(cell) < len(of) {
-			of[cell] += int(delta)
-		}
+		into.add(kind, cell, delta)
 		return nil
 	})
+}
+
+// covered reads the sums of whole months, of whole days where the media is busy, and
+// draws what is left from views.
+func (s *Service) covered(ctx context.Context, account, media string, f Filter, into deltas) error {
+	c, busy := piecesOf(f.From, f.To, s.now()), false
+	days := newDeltas(len(into.first))
+	if sums := c.sums(); sums.sql.Len() > 0 {
+		err := s.eachSum(ctx, "engagement", sprintf(heatPiecesSQL, sums), append([]any{account, media}, sums.args...), func(read func(...any) error) error {
+			var ofDay uint8
+			var kind string
+			var cell uint32
+			var delta int64
+			if err := read(&ofDay, &kind, &cell, &delta); err != nil {
+				return err
+			}
+			switch {
+			case ofDay == 0:
+				into.add(kind, cell, delta)
+			case kind == warehouse.KindBusy:
+				busy = true
+			default:
+				days.add(kind, cell, delta)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	left := c.rest
+	if busy {
+		into.plus(days)
+		left = c.edges
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	f.From, f.To = time.Time{}, time.Time{}
+	rest := newDeltas(len(into.first))
+	if err := s.drawn(ctx, f.where(account, media).within(left), rest); err != nil {
+		return err
+	}
+	into.plus(rest)
+	return nil
+}
+
+// plus adds others of as many seconds.
+func (d deltas) plus(of deltas) {
+	for i := range d.first {
+		d.first[i], d.again[i], d.left[i] = d.first[i]+of.first[i], d.again[i]+of.again[i], d.left[i]+of.left[i]
+	}
 }
 
 // drawn reads views.
@@ -121,19 +180,6 @@ func (d deltas) graph() *Graph {
 		out.DropOff = append(out.DropOff, sum)
 	}
 	return out
-}
-
-// heatGrain returns the statement on heat that holds the answer and what it takes
-// after account and media, if f asks for nothing but all time or whole months (UTC).
-func (f *Filter) heatGrain() (statement string, args []any, ok bool) {
-	if f.narrows() {
-		return "", nil, false
-	}
-	if f.From.IsZero() && f.To.IsZero() {
-		return heatSQL, nil, true
-	}
-	months, args, ok := f.wholeMonths("bucket")
-	return fmt.Sprintf(heatMonthsSQL, months), args, ok
 }
 
 // wholeMonths returns the condition on a column that holds the first day of a

@@ -2,9 +2,7 @@ package query
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -34,30 +32,6 @@ func (s *Service) SetRetention(ctx context.Context, account string, r Retention)
 		return nil, away("retention", err)
 	}
 	return &r, nil
-}
-
-// expireEvery is how often views that are too old are looked for.
-const expireEvery = time.Hour
-
-// RunRetention removes views that accounts keep no longer, until ctx ends. Several
-// processes may do so at once.
-func (s *Service) RunRetention(ctx context.Context, log *slog.Logger) error {
-	tick := time.NewTicker(expireEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		done, err := s.db.Expire(ctx, s.now())
-		for _, e := range done {
-			log.InfoContext(ctx, "views expired", "account_id", e.Account, "before", e.Before, "views", e.Views, "media", e.Media)
-		}
-		if err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "views that are too old stay for now", "err", err)
-		}
-	}
 }
 
 func registerRetention(api huma.API, svc *Service) {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
 // exactLoads is up to how many loads visitors are counted one by one even where
 // sums answer the rest; beyond, the merged states of uniques estimate them.
-const exactLoads = 100_000
+const exactLoads = warehouse.BusyLoads
 
 // inQuarters reports whether f asks for nothing but whole quarters of an hour, of
 // which figures keeps sums.

@@ -57,6 +57,10 @@
 // a hundred times their size), or with time; partitions that catch up write in turn, no
 // more than WriteBytes at once; views are remembered by the memory they take.
 //
+// Days are told to heat for busy media only (see warehouse.MarkBusy). Which media are
+// is read when the generation of a batch is another than that of the one before: it
+// cannot change while a batch is under way.
+//
 // Figures leave out bots: their events and views are stored and marked, their
 // watching adds nothing to the heatmap.
 package sink

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
 // Sums are figures of views that add up.
@@ -105,7 +107,7 @@ type figureKey struct {
 
 type heatKey struct {
 	account, media string
-	month          int64 // Unix seconds of its beginning
+	day            int64 // Unix seconds of its beginning; that of the month, or 0, once added up
 	kind           string
 	cell           uint32
 }
@@ -119,20 +121,21 @@ type uniqueKey struct {
 
 // changes gathers what a batch changes about the figures of people's views.
 type changes struct {
+	busy    map[warehouse.Key]bool // media whose days are kept
 	figures map[figureKey]Sums
 	heat    map[heatKey]int64
 	uniques map[uniqueKey]bool
 }
 
-func newChanges() *changes {
-	return &changes{figures: map[figureKey]Sums{}, heat: map[heatKey]int64{}, uniques: map[uniqueKey]bool{}}
+func newChanges(busy map[warehouse.Key]bool) *changes {
+	return &changes{busy: busy, figures: map[figureKey]Sums{}, heat: map[heatKey]int64{}, uniques: map[uniqueKey]bool{}}
 }
 
 // add takes in that a view came from before to after by row.
 func (c *changes) add(row *ViewRow, before, after *ViewState) {
 	opened := row.OpenedAt
 	quarter := opened.Truncate(15 * time.Minute).Unix()
-	month := time.Date(opened.Year(), opened.Month(), 1, 0, 0, 0, 0, time.UTC).Unix()
+	day, month := opened.Truncate(24*time.Hour).Unix(), monthOf(opened)
 	was, is := before.sums(), after.sums()
 	c.figure(figureKey{row.Account, row.Media, "", quarter, ""}, is.minus(was))
 	had, has := before.dimensions(), after.dimensions()
@@ -145,22 +148,22 @@ func (c *changes) add(row *ViewRow, before, after *ViewState) {
 		c.figure(figureKey{row.Account, row.Media, has[i].name, month, has[i].value}, is)
 	}
 	for i := range row.FirstLo {
-		c.heat[heatKey{row.Account, row.Media, month, HeatFirst, row.FirstLo[i]}]++
-		c.heat[heatKey{row.Account, row.Media, month, HeatFirst, row.FirstHi[i]}]--
+		c.heat[heatKey{row.Account, row.Media, day, HeatFirst, row.FirstLo[i]}]++
+		c.heat[heatKey{row.Account, row.Media, day, HeatFirst, row.FirstHi[i]}]--
 	}
 	for i := range row.AgainLo {
-		c.heat[heatKey{row.Account, row.Media, month, HeatRepeat, row.AgainLo[i]}]++
-		c.heat[heatKey{row.Account, row.Media, month, HeatRepeat, row.AgainHi[i]}]--
+		c.heat[heatKey{row.Account, row.Media, day, HeatRepeat, row.AgainLo[i]}]++
+		c.heat[heatKey{row.Account, row.Media, day, HeatRepeat, row.AgainHi[i]}]--
 	}
 	if cell, ok := before.exit(); ok {
-		c.heat[heatKey{row.Account, row.Media, month, HeatExit, cell}]--
+		c.heat[heatKey{row.Account, row.Media, day, HeatExit, cell}]--
 	}
 	if cell, ok := after.exit(); ok {
-		c.heat[heatKey{row.Account, row.Media, month, HeatExit, cell}]++
+		c.heat[heatKey{row.Account, row.Media, day, HeatExit, cell}]++
 	}
 	if after.who(row) != before.who(row) || before.Batches == 0 || after.played() != before.played() {
 		who := after.who(row)
-		c.uniques[uniqueKey{row.Account, row.Media, opened.Truncate(24 * time.Hour).Unix(), who, after.played()}] = true
+		c.uniques[uniqueKey{row.Account, row.Media, day, who, after.played()}] = true
 	}
 }
 
@@ -189,22 +192,34 @@ func (c *changes) figureRows() []FigureRow {
 	return rows
 }
 
-// heatRows returns each change twice: for the month and for all time.
+// monthOf returns when t's month began, in Unix seconds.
+func monthOf(t time.Time) int64 {
+	return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC).Unix()
+}
+
+// heatRows returns each change for the month and for all time, and for the day where
+// the media is busy.
 func (c *changes) heatRows() []HeatRow {
-	all := map[heatKey]int64{}
+	months, all := map[heatKey]int64{}, map[heatKey]int64{}
 	var rows []HeatRow
-	for k, delta := range c.heat {
-		if delta != 0 {
-			rows = append(rows, HeatRow{k.account, k.media, GrainMonth, time.Unix(k.month, 0).UTC(), k.kind, k.cell, delta})
+	add := func(grain string, sums map[heatKey]int64) {
+		for k, delta := range sums {
+			if delta != 0 {
+				rows = append(rows, HeatRow{k.account, k.media, grain, time.Unix(k.day, 0).UTC(), k.kind, k.cell, delta})
+			}
 		}
-		k.month = 0
+	}
+	for k, delta := range c.heat {
+		if delta != 0 && c.busy[warehouse.Key{Account: k.account, Media: k.media}] {
+			rows = append(rows, HeatRow{k.account, k.media, GrainDay, time.Unix(k.day, 0).UTC(), k.kind, k.cell, delta})
+		}
+		k.day = monthOf(time.Unix(k.day, 0).UTC())
+		months[k] += delta
+		k.day = 0
 		all[k] += delta
 	}
-	for k, delta := range all {
-		if delta != 0 {
-			rows = append(rows, HeatRow{k.account, k.media, GrainAll, time.Unix(0, 0).UTC(), k.kind, k.cell, delta})
-		}
-	}
+	add(GrainMonth, months)
+	add(GrainAll, all)
 	slices.SortFunc(rows, func(a, b HeatRow) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Media, b.Media), cmp.Compare(a.Grain, b.Grain), a.Bucket.Compare(b.Bucket), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Cell, b.Cell))
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vitascope/vitascope/internal/eventlog"
+	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
 // worker is one stretch of work on one partition.
@@ -16,9 +17,10 @@ type worker struct {
 	reader    *eventlog.PartitionReader
 	known     *known
 	pos       Position
-	// generation is that of the batch before, for which known holds.
+	// generation is that of the batch before, for which known and busy hold.
 	generation uint64
-	oldest     time.Time // when the oldest record of the batch in hand came into the log
+	busy       map[warehouse.Key]bool // media whose days heat keeps
+	oldest     time.Time              // when the oldest record of the batch in hand came into the log
 }
 
 func (s *Sink) work(ctx context.Context, partition int) error {
@@ -195,12 +197,11 @@ func (w *worker) commit(ctx context.Context, b Batch, h *haul) error {
 	if err := w.reject(ctx, b, h.bad); err != nil {
 		return err
 	}
-	if b.Generation != w.generation { // what is remembered of views may be stale
-		fresh, err := newKnown(w.cfg.KnownViews)
-		if err != nil {
+	if b.Generation != w.generation { // what is remembered may be stale
+		if err := w.forget(ctx); err != nil {
 			return err
 		}
-		w.known, w.generation = fresh, b.Generation
+		w.generation = b.Generation
 	}
 	var sets map[ViewKey]*memory
 	err := w.retry(ctx, "seen", func(ctx context.Context) (err error) {
@@ -210,7 +211,7 @@ func (w *worker) commit(ctx context.Context, b Batch, h *haul) error {
 	if err != nil {
 		return err
 	}
-	p := build(b.Partition, h.arrivals, sets)
+	p := build(b.Partition, h.arrivals, sets, w.busy)
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -236,6 +237,17 @@ func (w *worker) commit(ctx context.Context, b Batch, h *haul) error {
 	w.metrics.batches.Inc()
 	w.metrics.duration.Observe(time.Since(started).Seconds())
 	return nil
+}
+
+// forget begins to remember views anew, and reads which media are busy.
+func (w *worker) forget(ctx context.Context) (err error) {
+	if w.known, err = newKnown(w.cfg.KnownViews); err != nil {
+		return err
+	}
+	return w.retry(ctx, "busy", func(ctx context.Context) (err error) {
+		w.busy, err = w.store.Busy(ctx)
+		return err
+	})
 }
 
 // reject puts poison aside. A batch tried again does so again, under the same

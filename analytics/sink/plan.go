@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
 // ReceiptRow says what became of one received beacon.
@@ -25,8 +27,9 @@ func (a *arrival) receipt(partition int, repeated bool) ReceiptRow {
 }
 
 // plan is what a batch writes. It depends on nothing but the batch's records,
-// the repeats among them and what earlier batches made of their views, so that
-// building it again gives the same rows in the same order.
+// the repeats among them, what earlier batches made of their views and which media
+// are busy, none of which changes once the batch is begun, so that building it again
+// gives the same rows in the same order.
 type plan struct {
 	events   []EventRow
 	views    []ViewRow
@@ -45,7 +48,7 @@ type half struct {
 }
 
 // build makes rows of the arrivals that are not in known, and adds them to it.
-func build(partition int, arrivals []arrival, known map[ViewKey]*memory) plan {
+func build(partition int, arrivals []arrival, known map[ViewKey]*memory, busy map[warehouse.Key]bool) plan {
 	var p plan
 	views := map[half]*ViewRow{}
 	for _, a := range arrivals {
@@ -74,7 +77,7 @@ func build(partition int, arrivals []arrival, known map[ViewKey]*memory) plan {
 			p.events = append(p.events, EventRow{Key: a.key, Record: a.record, Idx: i, Offset: a.offset})
 		}
 	}
-	c := newChanges()
+	c := newChanges(busy)
 	for h, v := range views {
 		p.views = append(p.views, *v)
 		state := known[h.key].state(h.bot)

@@ -73,6 +73,9 @@ type Store interface {
 	// recorded, and returns the one that is. The error may be ErrOvertaken or
 	// ErrPaused.
 	Begin(ctx context.Context, b Batch, holder string) (Batch, error)
+	// Busy returns the media whose days InsertHeat is to be told too. It changes with
+	// the generation only.
+	Busy(ctx context.Context) (map[warehouse.Key]bool, error)
 	// Seen returns what is stored of each view, leaving out what the partition
 	// brought at or after b.First.
 	Seen(ctx context.Context, b Batch, views []ViewKey) (map[ViewKey][]Seen, error)
@@ -164,6 +167,9 @@ func (w *Warehouse) Begin(ctx context.Context, b Batch, holder string) (Batch, e
 	}
 	return b, nil
 }
+
+// Busy implements Store.
+func (w *Warehouse) Busy(ctx context.Context) (map[warehouse.Key]bool, error) { return w.db.Busy(ctx) }
 
 // Done implements Store.
 func (w *Warehouse) Done(ctx context.Context, b Batch, holder string) error {

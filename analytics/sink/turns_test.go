@@ -30,7 +30,13 @@ func TestThoseWhoRewriteTakeTurns(t *testing.T) {
 			_, err := r.db.Rebuild(ctx, warehouseScope(r))
 			assert.NoError(t, err)
 		})
+		wg.Go(func() {
+			_, err := r.db.MarkBusy(ctx, 10)
+			assert.NoError(t, err)
+		})
 	}
 	wg.Wait()
+	require.Greater(t, r.days(), uint64(10))
 	r.requireVerified()
+	requireRanges(t, r, rnd, list)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"syscall"
@@ -68,8 +69,24 @@ func (w *world) torment(ctx context.Context, rnd *rand.Rand, rounds int, shortes
 		if err := pause(ctx, rests); err != nil {
 			return err
 		}
+		if w.busy == 0 && round >= rounds/3 {
+			w.markBusy(ctx)
+		}
+	}
+	if w.busy == 0 {
+		return errors.New("no media could be marked busy")
 	}
 	return nil
+}
+
+// markBusy has sums of days kept of the media that were watched most, from now on. What
+// has no time for it, or fails, is tried after the next round.
+func (w *world) markBusy(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	marked, err := w.db.MarkBusy(ctx, 100)
+	w.busy = len(marked)
+	w.log.Info("busy media", "marked", len(marked), "err", err)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -160,7 +160,7 @@ func runFaults(ctx context.Context, o options, w *world, j *journal, rnd *rand.R
 	if err != nil {
 		return err
 	}
-	return w.conclude(ctx, j, o, began, fmt.Sprintf("rounds=%d restarts=%d catch_up=%.1fs", o.rounds, w.restarts(), took.Seconds()))
+	return w.conclude(ctx, j, o, began, fmt.Sprintf("rounds=%d restarts=%d busy_media=%d catch_up=%.1fs", o.rounds, w.restarts(), w.busy, took.Seconds()))
 }
 
 // under does something while the load runs, then ends the load, waits until all is

@@ -44,7 +44,7 @@ func (v *verdict) String() string {
 }
 
 // judge compares what the journal says with everything that is stored.
-func (w *world) judge(ctx context.Context, j *journal, checkVisitors bool) (*verdict, error) {
+func (w *world) judge(ctx context.Context, j *journal, sameDay bool) (*verdict, error) {
 	all, err := j.read()
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (w *world) judge(ctx context.Context, j *journal, checkVisitors bool) (*ver
 		return nil, err
 	}
 	for _, f := range w.films {
-		if err := w.compareFigures(ctx, v, f, views, checkVisitors); err != nil {
+		if err := w.compareFigures(ctx, v, f, views, sameDay); err != nil {
 			return nil, err
 		}
 	}

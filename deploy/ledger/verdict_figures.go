@@ -5,15 +5,17 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/vitascope/vitascope/analytics/query"
 )
 
 var scopeAll = query.Scope{}
 
-// compareFigures compares a film's figures and heatmaps, for all of its views and
-// for those of each campaign, with the recount.
-func (w *world) compareFigures(ctx context.Context, v *verdict, f film, views map[string]*seen, checkVisitors bool) error {
+// compareFigures compares a film's figures and heatmaps, for all of its views, for
+// those of each campaign and, when the run began and ended on one day, for those of
+// that day, with the recount.
+func (w *world) compareFigures(ctx context.Context, v *verdict, f film, views map[string]*seen, sameDay bool) error {
 	for _, utm := range append([]string{"*"}, campaigns...) {
 		filter := query.Filter{}
 		if utm != "*" {
@@ -32,7 +34,7 @@ func (w *world) compareFigures(ctx context.Context, v *verdict, f film, views ma
 			{"loads", int(got.Loads), want.loads}, {"plays", int(got.Plays), want.plays}, {"views", int(got.Views), want.views},
 			{"finished", int(got.Finished), want.finished}, {"visitors", int(got.Visitors), want.visitors},
 		} {
-			if c.got != c.want && (c.name != "visitors" || checkVisitors && !got.VisitorsEstimated) {
+			if c.got != c.want && (c.name != "visitors" || sameDay && !got.VisitorsEstimated) {
 				v.figures++
 				v.note("figure: %s of %s is %d, recounted %d", c.name, what, c.got, c.want)
 			}
@@ -45,11 +47,23 @@ func (w *world) compareFigures(ctx context.Context, v *verdict, f film, views ma
 		if err != nil {
 			return fmt.Errorf("heatmap of %s: %w", f.id, err)
 		}
-		v.compareCells(what+" first", graph.Engagement, want.first)
-		v.compareCells(what+" again", graph.Rewatches, want.again)
-		v.compareCells(what+" left", graph.DropOff, want.left)
+		v.compareGraph(what, graph, want)
+		if utm != "*" || !sameDay {
+			continue
+		}
+		filter.From = time.Now().UTC().Truncate(24 * time.Hour) // from sums of days where the film is busy
+		if graph, err = w.stats().Engagement(ctx, f.account, f.id, filter); err != nil {
+			return fmt.Errorf("heatmap of %s: %w", f.id, err)
+		}
+		v.compareGraph(f.id+" (today)", graph, want)
 	}
 	return nil
+}
+
+func (v *verdict) compareGraph(what string, got *query.Engagement, want figures) {
+	v.compareCells(what+" first", got.Engagement, want.first)
+	v.compareCells(what+" again", got.Rewatches, want.again)
+	v.compareCells(what+" left", got.DropOff, want.left)
 }
 
 func (v *verdict) compareCells(what string, got, want []int) {

@@ -47,6 +47,7 @@ type world struct {
 	store  sink.Store
 	poison [][]byte // records put into the log that are none
 
+	busy      int    // media of which sums of days are kept
 	strangers *tally // what came beside the journal; nil: nothing
 }
 

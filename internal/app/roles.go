@@ -195,7 +195,7 @@ func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	stats := query.New(c.warehouse, c.catalog)
 	query.Register(api, stats, a.log)
 	query.AddWorkers(client, stats)
-	p.loops = append(p.loops, loop{name: "retention", run: func(ctx context.Context) error { return stats.RunRetention(ctx, a.log) }})
+	p.loops = append(p.loops, loop{name: "upkeep", run: func(ctx context.Context) error { return stats.RunUpkeep(ctx, a.log) }})
 	var replayer *replay.Replayer
 	if c.events != nil {
 		replayer = replay.New(c.events, p.producer, a.keys.ViewToken)

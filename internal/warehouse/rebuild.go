@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -113,14 +114,21 @@ func (db *DB) rebuildSumsSince(ctx context.Context, k Key, since time.Time) erro
 	if since.UnixMilli() > 0 {
 		views += fmt.Sprintf(" AND opened_at >= fromUnixTimestamp64Milli(%d, 'UTC')", since.UnixMilli())
 	}
+	busy, err := db.busy(ctx, k)
+	if err != nil {
+		return err
+	}
 	statements := []string{}
 	for _, table := range []string{"heat", "figures", "uniques"} {
 		statements = append(statements, "DELETE FROM "+table+" WHERE "+of)
 	}
-	for _, d := range derivations() {
+	for _, d := range derivations(strconv.FormatBool(busy)) {
 		statements = append(statements, "INSERT INTO "+d.table+" ("+d.columns+") "+d.fromViews(views))
 	}
-	return db.exec(ctx, args, statements...)
+	if err := db.exec(ctx, args, statements...); err != nil || !busy {
+		return err
+	}
+	return db.mark(ctx, k)
 }
 
 // AddSums adds to heat, figures and uniques what the views that meet a condition
@@ -128,7 +136,7 @@ func (db *DB) rebuildSumsSince(ctx context.Context, k Key, since time.Time) erro
 // brought by a sink, such as a bench's.
 func (db *DB) AddSums(ctx context.Context, condition string, args ...any) error {
 	var statements []string
-	for _, d := range derivations() {
+	for _, d := range derivations("(account_id, media_id) IN (SELECT account_id, media_id FROM heat WHERE " + marksSQL + ")") {
 		statements = append(statements, "INSERT INTO "+d.table+" ("+d.columns+") "+d.fromViews(condition))
 	}
 	return db.exec(maintaining(ctx), args, statements...)
@@ -167,21 +175,10 @@ const (
 // people is where views of people are that meet a condition.
 func people(of string) string { return " FROM views FINAL WHERE " + of + " AND bot = 0 " }
 
-func derivations() []derivation {
-	heat := derivation{"heat", "account_id, media_id, grain, bucket, kind, cell, delta", func(of string) string {
-		var parts []string
-		for _, p := range []struct{ kind, cell, sign, when string }{
-			{"first", "arrayJoin(first_lo)", "", ""}, {"first", "arrayJoin(first_hi)", "-", ""},
-			{"repeat", "arrayJoin(again_lo)", "", ""}, {"repeat", "arrayJoin(again_hi)", "-", ""},
-			{"exit", "toUInt32(intDiv(max_watched_to_ms - 1, 1000))", "", "AND max_watched_to_ms > 0 AND NOT " + finishedSQL},
-		} {
-			parts = append(parts, fmt.Sprintf("SELECT account_id, media_id, toStartOfMonth(opened_at) AS month, '%s' AS kind, %s AS cell, %stoInt64(count()) AS delta%s%s GROUP BY account_id, media_id, month, cell",
-				p.kind, p.cell, p.sign, people(of), p.when))
-		}
-		return `SELECT account_id, media_id, g.1 AS grain, g.2 AS bucket, kind, cell, sum(delta) AS delta FROM (
-			SELECT *, arrayJoin([('all', toDate(0)), ('month', month)]) AS g FROM (` + strings.Join(parts, " UNION ALL ") + `))
-			GROUP BY account_id, media_id, grain, bucket, kind, cell HAVING sum(delta) != 0`
-	}}
+// derivations lists the tables that follow from views. busy is a condition on a media:
+// whether heat keeps its days.
+func derivations(busy string) []derivation {
+	heat := derivation{"heat", "account_id, media_id, grain, bucket, kind, cell, delta", func(of string) string { return heatFromViews(of, busy) }}
 	figures := derivation{"figures", "account_id, media_id, dimension, bucket, value, loads, plays, views, finished, engagement_ppb, watched_ms", func(of string) string {
 		columns := "account_id, media_id, view_id, opened_at, plays, watched_ms, rewatched_ms, ends, max_watched_to_ms, duration_ms, page, referrer_host, utm_source, utm_medium, utm_campaign, country, device, browser"
 		return `SELECT account_id, media_id, d.1 AS dimension, d.2 AS bucket, d.3 AS value, ` + sumsSQL + ` FROM (
@@ -192,6 +189,22 @@ func derivations() []derivation {
 			FROM (SELECT ` + columns + people(of) + `)) GROUP BY account_id, media_id, dimension, bucket, value`
 	}}
 	return []derivation{heat, figures, uniquesFromViews()}
+}
+
+// heatFromViews is what to select for rows of heat.
+func heatFromViews(of, busy string) string {
+	var parts []string
+	for _, p := range []struct{ kind, cell, sign, when string }{
+		{"first", "arrayJoin(first_lo)", "", ""}, {"first", "arrayJoin(first_hi)", "-", ""},
+		{"repeat", "arrayJoin(again_lo)", "", ""}, {"repeat", "arrayJoin(again_hi)", "-", ""},
+		{"exit", "toUInt32(intDiv(max_watched_to_ms - 1, 1000))", "", "AND max_watched_to_ms > 0 AND NOT " + finishedSQL},
+	} {
+		parts = append(parts, fmt.Sprintf("SELECT account_id, media_id, %s AS is_busy, if(is_busy, toDate(opened_at), toStartOfMonth(opened_at)) AS day, '%s' AS kind, %s AS cell, %stoInt64(count()) AS delta%s%s GROUP BY account_id, media_id, is_busy, day, cell",
+			busy, p.kind, p.cell, p.sign, people(of), p.when))
+	}
+	return `SELECT account_id, media_id, g.1 AS grain, g.2 AS bucket, kind, cell, sum(delta) AS delta FROM (
+		SELECT *, arrayJoin(arrayConcat([('all', toDate(0)), ('month', toStartOfMonth(day))], if(is_busy, [('day', day)], []))) AS g FROM (` + strings.Join(parts, " UNION ALL ") + `))
+		GROUP BY account_id, media_id, grain, bucket, kind, cell HAVING sum(delta) != 0`
 }
 
 func uniquesFromViews() derivation {

@@ -71,7 +71,7 @@ func comparisons(day time.Time) []comparison {
 			SELECT %[1]s FROM views FINAL WHERE %[2]s
 			UNION ALL SELECT %[1]s FROM (SELECT %[3]s FROM events WHERE %[4]s GROUP BY account_id, media_id, view_id, bot))
 		GROUP BY view_id, bot, hash HAVING count() != 2)`, row, views, ViewsFromEvents, events)}}
-	for _, d := range derivations() {
+	for _, d := range derivations("(SELECT count() > 0 FROM heat WHERE " + of + " AND " + marksSQL + ")") {
 		key, sums, _ := strings.Cut(strings.TrimPrefix(d.columns, "account_id, media_id, "), map[string]string{"heat": ", delta", "figures": ", loads", "uniques": ", visitors"}[d.table])
 		sums = map[string]string{"heat": "delta", "figures": "loads", "uniques": "visitors"}[d.table] + sums
 		if d.table == "uniques" {
@@ -93,7 +93,7 @@ func comparisons(day time.Time) []comparison {
 		}
 		list = append(list, comparison{d.table, fmt.Sprintf(`SELECT count() FROM (
 			SELECT %[1]s FROM (SELECT %[1]s, %[2]s FROM %[5]s WHERE %[6]s UNION ALL SELECT %[1]s, %[3]s FROM (%[7]s))
-			GROUP BY %[1]s HAVING %[4]s)`, key, strings.Join(plus, ", "), strings.Join(minus, ", "), strings.Join(off, " OR "), d.table, of, d.fromViews(of))})
+			GROUP BY %[1]s HAVING %[4]s)`, key, strings.Join(plus, ", "), strings.Join(minus, ", "), strings.Join(off, " OR "), d.table, of+map[string]string{"heat": " AND NOT (" + marksSQL + ")"}[d.table], d.fromViews(of))})
 	}
 	return list
 }

@@ -4,7 +4,8 @@
 // Tables (DDL with the meaning of each column in migrations/):
 //   - events: every event of every accepted beacon, the truth;
 //   - views: one row per view once merged, engagement and quality together;
-//   - heat: deltas whose running sum over seconds is the heatmap;
+//   - heat: deltas whose running sum over seconds is the heatmap: of all time, by
+//     month, and by day where a media is busy (see MarkBusy);
 //   - figures, uniques: what a report sums, and distinct visitors;
 //   - receipts: what became of each beacon;
 //   - retention: for how long accounts keep views;

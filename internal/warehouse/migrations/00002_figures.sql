@@ -153,8 +153,9 @@ SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fs
 -- same whatever the number of intervals. kind is first or repeat; rows of kind
 -- exit count the views that were watched no further than the cell, without a
 -- running sum. Rows of grain all are of all time, those of grain month by the
--- month in which views were opened; grain day is not written yet. Views of bots
--- are left out.
+-- month in which views were opened, those of grain day by the day; these are kept
+-- for busy media only, which a row of grain day and kind busy names (see busy.go).
+-- Views of bots are left out.
 CREATE TABLE IF NOT EXISTS heat
 (
     account_id LowCardinality(String),
