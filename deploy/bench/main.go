@@ -57,6 +57,13 @@ type bench struct {
 
 func main() {
 	engines.MaybeRunChild() // the embedded ClickHouse is this program again
+	if len(os.Args) > 1 && os.Args[1] == viewersArg {
+		if err := runViewers(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap, origin, transcode (default: all)")
 	long := flag.Bool("long", false, "measure the 10 minute clip and 100 M intervals too (about 30 minutes on 2 cores)")
 	short := flag.Bool("short", false, "fewer and shorter rounds of the groups beacons and transcode: for a look, not for figures")

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
 	"slices"
 	"sync"
 	"time"
@@ -39,7 +42,7 @@ func (b *bench) originCold(o *originRig) error {
 		_, _ = io.Copy(io.Discard, r)
 		_ = r.Close()
 		o.reads.Store(0)
-		firsts, err := firstBytes(o.oursURL+"/g1/a1/v360/index.m3u8", o.oursURL+key(originRounds+round))
+		firsts, err := b.viewers(o.oursURL+"/g1/a1/v360/index.m3u8", o.oursURL+key(originRounds+round))
 		if err != nil {
 			return err
 		}
@@ -54,6 +57,37 @@ func (b *bench) originCold(o *originRig) error {
 	}
 	return b.report(Measure{Name: "origin_first_byte", Ours: joined[len(joined)/2], Peer: single[len(single)/2], Unit: "ms", Goal: 1.1,
 		Note: fmt.Sprintf("median to the first byte of %d concurrent cold requests; peer one GET from the same S3, which takes %v to its first byte and %v more to its last", originViewers, coldDelay, coldRest)}, false)
+}
+
+// viewersArg makes a process of this program the viewers of one round.
+const viewersArg = "__viewers"
+
+// viewers is firstBytes in a process of its own: in this one the object store's turn
+// would come after that of a thousand viewers.
+func (b *bench) viewers(warm, cold string) (firsts []float64, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(b.ctx, self, viewersArg, warm, cold)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("viewers: %w", err)
+	}
+	return firsts, json.Unmarshal(out, &firsts)
+}
+
+// runViewers is what such a process does.
+func runViewers(args []string) error {
+	if len(args) != 2 {
+		return errors.New("viewers: want what warms the server, and what is asked for")
+	}
+	firsts, err := firstBytes(args[0], args[1])
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(firsts)
 }
 
 // firstBytes returns when each of the viewers, connected already, had the first

@@ -15,7 +15,7 @@ const (
 	stalled = 30 * time.Second
 	// stepBytes is how much is read at once: those who follow are woken after each.
 	// The first step is short, so that all of them have begun before one gets more.
-	firstStepBytes, stepBytes = 8 << 10, 128 << 10
+	firstStepBytes, stepBytes = 2 << 10, 128 << 10
 	// tries is how often a read that broke off is taken up again.
 	tries = 3
 )
