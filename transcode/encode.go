@@ -36,8 +36,14 @@ func (EncodeArgs) Kind() string { return "encode" }
 const encodeAttempts = 10
 
 // insertEncodes enqueues the chunks of a plan that have not been made, unless they
-// are already waiting or running.
-func (s *Service) insertEncodes(ctx context.Context, tx catalog.Tx, m catalog.Media, plan *Plan, done map[string]map[int]bool) error {
+// are already waiting or running: all, with the preview, or only those that a viewer
+// waits for before anything plays, which then have the processors to themselves.
+func (s *Service) insertEncodes(ctx context.Context, tx catalog.Tx, m catalog.Media, plan *Plan, done map[string]map[int]bool, all bool) error {
+	if all {
+		if err := s.insertPreview(ctx, tx, m, plan.Probe); err != nil {
+			return err
+		}
+	}
 	var params []river.InsertManyParams
 	for i := range plan.Parts {
 		part := &plan.Parts[i]
@@ -46,10 +52,10 @@ func (s *Service) insertEncodes(ctx context.Context, tx catalog.Tx, m catalog.Me
 			switch {
 			case len(part.Spec.Rungs) == 0:
 				queue = jobs.QueueSound
-			case part.Early && chunk == 0:
+			case part.opens(chunk):
 				queue = jobs.QueueFirst
 			}
-			if done[part.Name][chunk] {
+			if done[part.Name][chunk] || !all && !part.opens(chunk) {
 				continue
 			}
 			job := plan.job(part, chunk, 0)
@@ -70,6 +76,17 @@ func (s *Service) insertEncodes(ctx context.Context, tx catalog.Tx, m catalog.Me
 		}
 	}
 	return s.jobs.InsertManyTx(ctx, tx, params)
+}
+
+// insertRest enqueues what waited until a media that had to be encoded first plays.
+func (s *Service) insertRest(ctx context.Context, m catalog.Media, plan *Plan) error {
+	done, err := s.db.ChunksDone(ctx, m.ID, m.Generation)
+	if err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
+		return s.insertEncodes(ctx, tx, m, plan, done, true)
+	})
 }
 
 // encodeWorker makes a chunk and publishes what has become complete by it.
@@ -145,10 +162,12 @@ func (s *Service) plan(ctx context.Context, m catalog.Media) (*Plan, error) {
 func (s *Service) chunk(ctx context.Context, m catalog.Media, plan *Plan, part *Part, chunk int, number string) error {
 	started := time.Now()
 	threads := s.threads
-	if part.Early && chunk == 0 {
+	if part.opens(chunk) && len(part.Spec.Rungs) > 0 {
 		threads = 0 // a viewer waits
 	}
 	job := plan.job(part, chunk, threads)
+	job.Opening = part.opens(chunk)
+	s.normalise(&job, part)
 	u := newUploader(s, m, plan, part, chunk, number)
 	if err := u.findProgress(ctx); err != nil {
 		return err
@@ -162,12 +181,7 @@ func (s *Service) chunk(ctx context.Context, m catalog.Media, plan *Plan, part *
 		s.discard(ctx, u)
 		return err
 	}
-	err = s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
-		if err := s.db.ReportChunk(ctx, tx, u.row(true)); err != nil {
-			return err
-		}
-		return s.recordTexts(ctx, tx, u)
-	})
+	err = s.report(ctx, u)
 	switch {
 	case errors.Is(err, catalog.ErrConflict):
 		s.discard(ctx, u) // someone else's output counts
@@ -179,6 +193,25 @@ func (s *Service) chunk(ctx context.Context, m catalog.Media, plan *Plan, part *
 	return nil
 }
 
+// report records a chunk that has been made.
+func (s *Service) report(ctx context.Context, u *uploader) error {
+	done, err := s.db.ChunksDone(ctx, u.media.ID, u.media.Generation)
+	if err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
+		if err := s.db.ReportChunk(ctx, tx, u.row(true)); err != nil {
+			return err
+		}
+		if u.part.opens(u.chunk) { // the rest, if nothing has been shown by which it is enqueued
+			if err := s.insertEncodes(ctx, tx, u.media, u.plan, done, true); err != nil {
+				return err
+			}
+		}
+		return s.recordTexts(ctx, tx, u)
+	})
+}
+
 // run has a child work on a source, with its output stored.
 func (s *Service) run(ctx context.Context, job child.Job, u *uploader) error {
 	in, err := openSource(ctx, s.store, u.media.SourceKey)
@@ -186,9 +219,6 @@ func (s *Service) run(ctx context.Context, job child.Job, u *uploader) error {
 		return err
 	}
 	defer in.close()
-	if err := s.normalise(ctx, u, &job, in); err != nil {
-		return err
-	}
 	if err := s.runner.Run(ctx, job, in, u); err != nil {
 		return err
 	}

@@ -291,3 +291,34 @@ func TestWhatMustBeEncodedPlaysWhileItsLowestRungIsMade(t *testing.T) {
 	}
 	require.InDelta(t, 30*25, frames(t, root+v.URI, "v:0"), 1, "the source starts half a frame late")
 }
+
+func TestNothingElseIsMadeBeforeItPlays(t *testing.T) {
+	t.Parallel()
+	w := prepareWorld(t)
+	w.startQueues(t, map[string]int{jobs.QueueProbe: 1})
+	m := w.upload(t, mediatest.Generate(t, "a.mkv", args(picture("960x540", "25", "8"), sound("8"), x264, []string{"-c:a", "flac"})...))
+	waiting := func() []string {
+		var found []string
+		require.NoError(t, w.db.NewSelect().Table("river_job").ColumnExpr("kind || ' ' || coalesce(json_extract(args, '$.part'), '')").
+			Where("kind IN ('encode', 'preview')").OrderExpr("1").Scan(t.Context(), &found))
+		return found
+	}
+	require.Eventually(t, func() bool { return len(waiting()) > 0 }, time.Minute, 20*time.Millisecond)
+	require.Equal(t, []string{"encode extra", "encode first"}, waiting())
+	w.stop()
+
+	w.start(t)
+	m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
+	require.NotEmpty(t, m.PosterKey)
+	require.Equal(t, []string{"encode extra", "encode first", "encode images", "encode rungs", "preview "}, waiting())
+}
+
+func TestASoundTrackWithoutSoundHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.upload(t, mediatest.Generate(t, "a.mkv", args(picture("320x180", "25", "5"), sound("5"), []string{"-c:v", "mpeg4", "-c:a", "aac", "-bsf:a", "noise=amount=0:drop='gte(n,0)'"})...))
+	m = w.await(t, m.ID, catalog.StateReady, 5*time.Minute)
+	require.False(t, m.HasAudio)
+	require.NotEmpty(t, m.PosterKey)
+	require.Len(t, readHLS(t, w.hls(t, m)).variants, 1)
+}

@@ -92,17 +92,17 @@ func TestPlanMakesPlayableFirst(t *testing.T) {
 	video := &child.VideoStream{DisplayWidth: 1280, DisplayHeight: 720, FrameRate: child.Rational{Num: 30000, Den: 1001}}
 	probe := child.ProbeResult{DurationMS: 600_000, Video: video, Audio: []child.AudioStream{{}}}
 	plan := transcode.NewPlan(probe, false, nil)
-	require.Equal(t, []string{"extra sound poster", "first v360", "rungs v720 v540"}, parts(plan))
-	require.Equal(t, 100, plan.Parts[0].Spec.Storyboard.MaxTiles)
-	require.True(t, plan.Parts[0].Early && plan.Parts[1].Early && !plan.Parts[2].Early)
+	require.Equal(t, []string{"extra sound", "images poster", "first v360", "rungs v720 v540"}, parts(plan))
+	require.Equal(t, 100, plan.Parts[1].Spec.Storyboard.MaxTiles)
+	require.True(t, plan.Parts[0].Early && !plan.Parts[1].Early && plan.Parts[2].Early && !plan.Parts[3].Early)
 	for _, part := range plan.Parts {
 		require.Equal(t, 60, part.Spec.GOPFrames)
 		require.Equal(t, 0, part.Chunks[0])
 		require.IsIncreasing(t, append(part.Chunks, 1<<30))
 	}
 	require.Len(t, plan.Parts[0].Chunks, 1, "sound is of one piece")
-	require.Len(t, plan.Parts[1].Chunks, 10, "a minute each")
-	require.Greater(t, len(plan.Parts[2].Chunks), 10, "more work, more chunks")
+	require.Len(t, plan.Parts[2].Chunks, 10, "a minute each")
+	require.Greater(t, len(plan.Parts[3].Chunks), 10, "more work, more chunks")
 
 	video.DisplayWidth, video.DisplayHeight = 3840, 2160
 	large := transcode.NewPlan(child.ProbeResult{DurationMS: 1000, Video: video}, false, nil)

@@ -55,13 +55,14 @@ type Part struct {
 	Early bool `json:"early,omitempty"`
 }
 
-// The parts of a plan: sound and images of the whole media; the lowest rung of what
-// cannot be played yet; the rungs that are made together; rungs of their own have
-// their name.
+// The parts of a plan: sound, texts and images of the whole media, the images by
+// themselves where a viewer waits for the sound; the lowest rung of what cannot be
+// played yet; the rungs that are made together; rungs of their own have their name.
 const (
-	partExtra = "extra"
-	partFirst = "first"
-	partRungs = "rungs"
+	partExtra  = "extra"
+	partImages = "images"
+	partFirst  = "first"
+	partRungs  = "rungs"
 )
 
 // top is a source that can be the highest rung.
@@ -83,9 +84,9 @@ func NewPlan(probe child.ProbeResult, instant bool, source *top) *Plan {
 	}
 	base := child.EncodeSpec{SegmentGOPs: segmentGOPs, FirstGOPs: firstGOPs}
 	extra := base
-	extra.Poster = true
 	extra.Audio, extra.Texts = audioSpecs(probe), textSpecs(probe)
 	if probe.Video == nil {
+		extra.Poster = true
 		p.add(partExtra, extra, !instant)
 		return p
 	}
@@ -95,8 +96,15 @@ func NewPlan(probe child.ProbeResult, instant bool, source *top) *Plan {
 		base.Timescale = source.timescale
 	}
 	extra.FrameRate, extra.GOPFrames = base.FrameRate, base.GOPFrames
-	extra.Storyboard = storyboard(p.duration())
-	p.add(partExtra, extra, !instant)
+	if instant || len(extra.Audio) == 0 {
+		extra.Poster, extra.Storyboard = true, storyboard(p.duration())
+		p.add(partExtra, extra, false)
+	} else {
+		images := base
+		images.Poster, images.Storyboard = true, storyboard(p.duration())
+		p.add(partExtra, extra, true)
+		p.add(partImages, images, false)
+	}
 	rungs := Ladder(probe.Video.DisplayWidth, probe.Video.DisplayHeight)
 	if p.SourceTop {
 		rungs = rungs[:len(rungs)-1]
@@ -177,6 +185,9 @@ func (p *Plan) job(part *Part, chunk, threads int) child.Job {
 	}
 	return job
 }
+
+// opens tells whether a viewer waits for a chunk before anything plays.
+func (part *Part) opens(chunk int) bool { return part.Early && chunk == 0 }
 
 // weight is what a part costs, for the media's progress: work grows with the pixels
 // that are encoded, and decoding costs about what a small rung does.
@@ -286,7 +297,7 @@ func storyboard(duration time.Duration) *child.StoryboardSpec {
 // in the order in which they were inserted.
 func (p *Plan) priority(part *Part, chunk int) int {
 	switch {
-	case part.Early && chunk == 0:
+	case part.opens(chunk):
 		return 1
 	case part.Early, p.duration() <= 2*time.Minute:
 		return 2

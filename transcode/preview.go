@@ -76,7 +76,9 @@ func (s *Service) preview(ctx context.Context, args PreviewArgs, attempt string)
 	if err != nil || m == nil || m.State == catalog.StateFailed {
 		return err
 	}
-	made, err := s.makePreview(ctx, *m, previewJob(args.Probe))
+	job := previewJob(args.Probe)
+	job.Threads = s.threads // nobody waits
+	made, err := s.makePreview(ctx, *m, job)
 	if err != nil {
 		return err
 	}

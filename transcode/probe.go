@@ -128,6 +128,7 @@ func (s *Service) probed(ctx context.Context, m *catalog.Media, plan *Plan, inst
 	if err != nil {
 		return err
 	}
+	all := instant || m.Extent != catalog.ExtentNone || len(done) > 0
 	err = s.db.InTx(ctx, func(ctx context.Context, tx catalog.Tx) error {
 		err := s.db.Transition(ctx, tx, m.ID, m.Generation, []catalog.MediaState{state}, state, set...)
 		if err != nil {
@@ -136,10 +137,7 @@ func (s *Service) probed(ctx context.Context, m *catalog.Media, plan *Plan, inst
 		if err := s.db.PutPlan(ctx, tx, m.ID, m.Generation, raw); err != nil {
 			return err
 		}
-		if err := s.insertPreview(ctx, tx, *m, found); err != nil {
-			return err
-		}
-		return s.insertEncodes(ctx, tx, *m, plan, done)
+		return s.insertEncodes(ctx, tx, *m, plan, done, all)
 	})
 	if err != nil {
 		return ignoreConflict(err)

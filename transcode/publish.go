@@ -20,7 +20,8 @@ import (
 type publication struct {
 	extent     catalog.Extent
 	renditions []shownRendition
-	extra      *outputs // nil while sound and images are being made
+	sound      bool // all there is has been made
+	images     bool // and here they are
 	poster     string
 	storyboard string
 	duration   time.Duration
@@ -41,6 +42,7 @@ const maxRaces = 20
 // catalog decides who publishes, and everybody sees to it that what is published is
 // shown. It may run again at any point.
 func (s *Service) advance(ctx context.Context, m catalog.Media, plan *Plan, number string) error {
+	begun := false
 	for range maxRaces {
 		now, err := s.wanted(ctx, m.ID, m.Generation)
 		if err != nil || now == nil || now.State == catalog.StateFailed {
@@ -51,10 +53,14 @@ func (s *Service) advance(ctx context.Context, m catalog.Media, plan *Plan, numb
 			return err
 		}
 		if p == nil {
-			return s.show(ctx, m.ID, m.Generation)
+			if err := s.show(ctx, m.ID, m.Generation); err != nil || !begun {
+				return err
+			}
+			return s.insertRest(ctx, *now, plan)
 		}
 		err = s.record(ctx, *now, plan, p, number)
 		if err == nil {
+			begun = begun || p.extent == catalog.ExtentGrowing && now.Extent == catalog.ExtentNone
 			s.log.InfoContext(ctx, "publication made", "media_id", m.ID, "publication", now.Publication+1,
 				"extent", p.extent, "renditions", len(p.renditions))
 		} else if !errors.Is(err, catalog.ErrConflict) {
@@ -101,8 +107,8 @@ func (s *Service) next(ctx context.Context, m catalog.Media, plan *Plan) (*publi
 	default:
 		p.extent, parts = catalog.ExtentGrowing, nil
 		for i := range plan.Parts {
-			if plan.Parts[i].Early {
-				parts = append(parts, &plan.Parts[i])
+			if part := &plan.Parts[i]; part.Early || part.Spec.Poster {
+				parts = append(parts, part)
 			}
 		}
 	}
@@ -161,12 +167,17 @@ func (s *Service) collect(ctx context.Context, m catalog.Media, plan *Plan, part
 	for _, a := range part.Spec.Audio {
 		add(a.Name, catalog.RenditionAudio, child.Rung{})
 	}
-	if part.Name == partExtra && len(rows) > 0 && rows[0].Done {
-		p.extra = &outputs{}
-		if err := json.Unmarshal([]byte(rows[0].Outputs), p.extra); err != nil {
+	if len(rows) == 0 || !rows[0].Done {
+		return nil
+	}
+	p.sound = p.sound || part.Name == partExtra
+	if part.Spec.Poster {
+		var o outputs
+		if err := json.Unmarshal([]byte(rows[0].Outputs), &o); err != nil {
 			return fmt.Errorf("read chunk 0 of %s: %w", part.Name, err)
 		}
-		p.poster, p.storyboard = p.extra.imageKeys(rows[0].OutputPrefix)
+		p.images = true
+		p.poster, p.storyboard = o.imageKeys(rows[0].OutputPrefix)
 	}
 	return nil
 }
@@ -291,9 +302,11 @@ func (s *Service) record(ctx context.Context, m catalog.Media, plan *Plan, p *pu
 	if !growing {
 		set = append(set, catalog.Set{Column: "duration_ms", Value: p.duration.Milliseconds()})
 	}
-	if p.extra != nil {
-		set = append(set, catalog.Set{Column: "has_audio", Value: hasAudio},
-			posterSet(p.poster), catalog.Set{Column: "storyboard_key", Value: p.storyboard})
+	if p.sound {
+		set = append(set, catalog.Set{Column: "has_audio", Value: hasAudio})
+	}
+	if p.images {
+		set = append(set, posterSet(p.poster), catalog.Set{Column: "storyboard_key", Value: p.storyboard})
 	}
 	before, err := s.db.Renditions(ctx, s.db, m.ID, m.Generation)
 	if err != nil {

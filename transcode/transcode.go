@@ -20,13 +20,16 @@
 // decoded once, from the keyframe before it, scaled in a cascade, and encoded to all
 // rungs of its part, exact to the frame, on the timeline of the media; its init
 // segments are those of the other chunks, which is checked. Rungs up to 1080p are one
-// part, each larger one its own; sound, texts and images are one job. Sources in which
-// one cannot seek are one chunk, and the reason is logged.
+// part, each larger one its own; sound, texts and images are one job, or two where the
+// sound is waited for. Sources in which one cannot seek are one chunk, and the reason is
+// logged.
 //
 // Of a source that does not play yet the lowest rung is a part of its own and comes
 // first, with the sound: both are shown while they grow, by media playlists without an
-// end, which players ask for again. Complete rungs follow, and the last publication,
-// with the whole ladder, makes the media ready.
+// end, which players ask for again. Until the first segments of both are shown, nothing
+// else of the media is enqueued, so that they have the processors to themselves.
+// Complete rungs follow, and the last publication, with the whole ladder, makes the
+// media ready.
 //
 // A source that plays is the highest rung of its ladder when its rate is that of a
 // rung and its frames lie on the ladder's grid; the other rungs are then cut at its

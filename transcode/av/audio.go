@@ -31,6 +31,7 @@ const waveSegment = 6 * time.Second
 type audioTrack struct {
 	e       *encoding
 	spec    child.AudioSpec
+	level   level
 	decoder *decoder
 	// convert fits the source's format, and is renewed when that changes;
 	// chunk cuts what comes out into the encoder's frames.
@@ -54,7 +55,7 @@ func newAudioTrack(e *encoding, spec child.AudioSpec) (*audioTrack, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &audioTrack{e: e, spec: spec, decoder: d, lastPTS: noPTS, pkt: astiav.AllocPacket()}
+	a := &audioTrack{e: e, spec: spec, level: e.levels[spec.Track], decoder: d, lastPTS: noPTS, pkt: astiav.AllocPacket()}
 	if e.in.video == nil && e.spec.Poster && len(e.audio) == 0 {
 		a.wave = &waveform{}
 	}
@@ -205,11 +206,11 @@ func (a *audioTrack) reshape(f *astiav.Frame, layout astiav.ChannelLayout, base 
 // limiter works on samples: between them sound may be louder by some 1 dB, for
 // which its ceiling of -1.5 dB of full scale leaves room.
 func (a *audioTrack) loudness() string {
-	if a.spec.GainDB == 0 {
+	if a.level.gainDB == 0 {
 		return ""
 	}
-	gain := fmt.Sprintf("volume=%.2fdB:precision=float", a.spec.GainDB)
-	if !a.spec.Limit {
+	gain := fmt.Sprintf("volume=%.2fdB:precision=float", a.level.gainDB)
+	if !a.level.limit {
 		return gain
 	}
 	return chain(gain, "alimiter=limit=0.841:level=false:attack=5:release=80:latency=true", toStereo)

@@ -78,8 +78,6 @@ func Run(ctx context.Context, s *child.Session) error {
 		err = clip(ctx, s)
 	case child.OpPicture:
 		err = stillPoster(s)
-	case child.OpMeasure:
-		err = measure(ctx, s)
 	default:
 		return fmt.Errorf("unknown operation %q", job.Op)
 	}

@@ -17,6 +17,7 @@ type encoding struct {
 	spec    *child.EncodeSpec
 	in      *input
 	start   time.Duration
+	levels  map[int]level // of audio tracks
 
 	video *videoTrack
 	audio []*audioTrack
@@ -34,11 +35,15 @@ func encode(ctx context.Context, s *child.Session) error {
 	if chunk := spec.FromSegment > 0 || spec.ToSegment > 0; chunk && (len(spec.Audio) > 0 || len(spec.Texts) > 0 || spec.Poster || spec.Storyboard != nil) {
 		return errors.New("sound, texts and images are made of the whole media")
 	}
+	levels, err := levels(ctx, s)
+	if err != nil {
+		return err
+	}
 	in, err := open(ctx, s)
 	if err != nil {
 		return err
 	}
-	e := &encoding{session: s, spec: spec, in: in, start: in.start()}
+	e := &encoding{session: s, spec: spec, in: in, start: in.start(), levels: levels}
 	defer func() { e.in.close() }()
 	defer e.close()
 	if err := e.openTracks(); err != nil {

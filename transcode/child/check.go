@@ -11,7 +11,6 @@ type checker struct {
 	op         string
 	renditions map[string]*renditionCheck
 	texts      map[string]bool // not yet announced
-	tracks     int             // to be measured
 	over       bool
 }
 
@@ -22,9 +21,6 @@ type renditionCheck struct {
 
 func newChecker(job Job) *checker {
 	c := &checker{op: job.Op, renditions: map[string]*renditionCheck{}, texts: map[string]bool{}}
-	if job.Measure != nil {
-		c.tracks = job.Measure.Tracks
-	}
 	if job.Encode != nil {
 		for _, r := range job.Encode.Rungs {
 			c.renditions[r.Name] = &renditionCheck{next: job.Encode.FromSegment, to: job.Encode.ToSegment}
@@ -45,7 +41,7 @@ func (c *checker) event(e Event) error {
 		return fmt.Errorf("%w: event after the end", ErrProtocol)
 	}
 	set := 0
-	for _, is := range []bool{e.Probe != nil, e.Init != nil, e.Segment != nil, e.Image != nil, e.Text != nil, e.Loudness != nil, e.Progress != nil, e.Done != nil, e.Failed != nil, e.SelfTest != nil} {
+	for _, is := range []bool{e.Probe != nil, e.Init != nil, e.Segment != nil, e.Image != nil, e.Text != nil, e.Progress != nil, e.Done != nil, e.Failed != nil, e.SelfTest != nil} {
 		if is {
 			set++
 		}
@@ -68,8 +64,6 @@ func (c *checker) event(e Event) error {
 		return c.segment(e.Segment)
 	case e.Image != nil && (e.Image.Kind != ImagePoster && e.Image.Kind != ImageStoryboard || e.Image.File != e.Image.Kind+".jpg"):
 		return fmt.Errorf("%w: image %q", ErrProtocol, clip(e.Image.File))
-	case e.Loudness != nil:
-		return c.loudness(e.Loudness)
 	case e.Text != nil:
 		return c.text(e.Text)
 	case e.Progress != nil && !(e.Progress.Fraction >= 0 && e.Progress.Fraction <= 1):
@@ -100,13 +94,6 @@ func (c *checker) segment(s *Segment) error {
 		last = f
 	}
 	r.next++
-	return nil
-}
-
-func (c *checker) loudness(l *Loudness) error {
-	if l.Track < 0 || l.Track >= c.tracks || !(l.LUFS >= -100 && l.LUFS <= 100) || !(l.PeakDB >= -200 && l.PeakDB <= 200) {
-		return fmt.Errorf("%w: loudness of track %d", ErrProtocol, l.Track)
-	}
 	return nil
 }
 

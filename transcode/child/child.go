@@ -50,9 +50,7 @@ const (
 	// sound, on a timeline that starts there: a preview, or a poster.
 	OpClip = "clip"
 	// OpPicture makes a poster of an input that is a picture.
-	OpPicture = "picture"
-	// OpMeasure measures the loudness of audio tracks.
-	OpMeasure  = "measure"
+	OpPicture  = "picture"
 	OpSelfTest = "self_test"
 )
 
@@ -71,11 +69,12 @@ type Job struct {
 	// for as many as there are processors. Who is given a number is in no hurry, and
 	// stands back for other processes.
 	Threads int `json:"threads,omitempty"`
+	// Opening says that the first segment is waited for after all: who is given Threads
+	// stands back from then on.
+	Opening bool `json:"opening,omitempty"`
 	// Encode is required by OpEncode and OpClip. Clip is required by OpClip alone.
 	Encode *EncodeSpec `json:"encode,omitempty"`
 	Clip   *ClipSpec   `json:"clip,omitempty"`
-	// Measure is required by OpMeasure.
-	Measure *MeasureSpec `json:"measure,omitempty"`
 	// SelfTest is required by OpSelfTest.
 	SelfTest *SelfTestSpec `json:"self_test,omitempty"`
 }
@@ -210,6 +209,8 @@ type EncodeSpec struct {
 	ToSegment   int `json:"to_segment,omitempty"`
 	// Audio are the audio renditions that are wanted.
 	Audio []AudioSpec `json:"audio,omitempty"`
+	// Loudness brings each of Audio to the same loudness; nil leaves them as they are.
+	Loudness *LoudnessSpec `json:"loudness,omitempty"`
 	// Texts are the subtitle tracks that are wanted, as WebVTT.
 	Texts []TextSpec `json:"texts,omitempty"`
 	// Poster asks for one JPEG that stands for the media: a frame, or the
@@ -264,10 +265,6 @@ type AudioSpec struct {
 	// Track is the number of the source's track in ProbeResult.Audio.
 	Track      int `json:"track,omitempty"`
 	BitrateBPS int `json:"bitrate_bps"`
-	// GainDB makes the track louder or softer. With Limit its peaks are kept below
-	// -1.5 dB of full scale.
-	GainDB float64 `json:"gain_db,omitempty"`
-	Limit  bool    `json:"limit,omitempty"`
 }
 
 // ClipSpec is where a clip starts in the presentation.
@@ -275,20 +272,13 @@ type ClipSpec struct {
 	From time.Duration `json:"from_ns"`
 }
 
-// MeasureSpec says how much of each audio track is measured: all of it, or as much
-// as Most in windows spread evenly over it.
-type MeasureSpec struct {
-	Tracks int           `json:"tracks"`
-	Most   time.Duration `json:"most_ns"`
-}
-
-// Loudness is what was measured of an audio track, brought to stereo.
-type Loudness struct {
-	Track int `json:"track"`
-	// LUFS is the integrated loudness (EBU R 128), -70 for silence.
-	LUFS float64 `json:"lufs"`
-	// PeakDB is the largest sample, in dB of full scale.
-	PeakDB float64 `json:"peak_db"`
+// LoudnessSpec is how loud sound is to be.
+type LoudnessSpec struct {
+	// TargetLUFS is the integrated loudness (EBU R 128) that tracks are brought to.
+	TargetLUFS float64 `json:"target_lufs"`
+	// Most is how much of each track is measured before it is encoded: all of it, or as
+	// much as Most in windows spread evenly over it.
+	Most time.Duration `json:"most_ns"`
 }
 
 // TextSpec is one subtitle track.
@@ -314,7 +304,6 @@ type Event struct {
 	Segment  *Segment     `json:"segment,omitempty"`
 	Image    *Image       `json:"image,omitempty"`
 	Text     *Text        `json:"text,omitempty"`
-	Loudness *Loudness    `json:"loudness,omitempty"`
 	Progress *Progress    `json:"progress,omitempty"`
 	Done     *Done        `json:"done,omitempty"`
 	Failed   *Failed      `json:"failed,omitempty"`

@@ -27,8 +27,10 @@ type Limits struct {
 	OutputBytes int64
 	// Descriptors bounds open files.
 	Descriptors int
-	// Nice is how far the child stands back for other processes, 0 to 19.
-	Nice int
+	// Nice is how far the child stands back for other processes, 0 to 19; with
+	// NiceLater only once it has announced a segment.
+	Nice      int
+	NiceLater bool
 }
 
 // background is the Nice of encodes that nobody waits for: what makes a media
@@ -48,7 +50,7 @@ func LimitsFor(job Job) Limits {
 			CPU: time.Minute, Wall: 3 * time.Minute,
 			Memory: 1 << 30, Resident: 1 << 30, FileBytes: 16 << 20, OutputBytes: 16 << 20, Descriptors: 32,
 		}
-	case OpEncode, OpClip, OpMeasure:
+	case OpEncode, OpClip:
 	default:
 		return Limits{
 			CPU: 20 * time.Second, Wall: time.Minute,
@@ -65,6 +67,7 @@ func LimitsFor(job Job) Limits {
 	}
 	return Limits{
 		Nice:        nice,
+		NiceLater:   job.Opening,
 		CPU:         120*time.Second + 20*span,
 		Wall:        start + 30*span,
 		Memory:      2 << 30,
@@ -97,10 +100,20 @@ func (l Limits) apply(pid int) error {
 			return fmt.Errorf("limit %s of media child: %w", limit.name, err)
 		}
 	}
-	if l.Nice > 0 { // of all threads that the child has already: it leads its group
-		if err := unix.Setpriority(unix.PRIO_PGRP, pid, l.Nice); err != nil {
-			return fmt.Errorf("priority of media child: %w", err)
-		}
+	if l.NiceLater {
+		return nil
+	}
+	return l.standBack(pid)
+}
+
+// standBack lowers the priority of a running process.
+func (l Limits) standBack(pid int) error {
+	if l.Nice == 0 {
+		return nil
+	}
+	// Of all threads that the child has already: it leads its group.
+	if err := unix.Setpriority(unix.PRIO_PGRP, pid, l.Nice); err != nil {
+		return fmt.Errorf("priority of media child: %w", err)
 	}
 	return nil
 }

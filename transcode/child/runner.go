@@ -371,6 +371,12 @@ func (p *process) handle(ctx context.Context, e Event, h Handler) error {
 	if err := h.Handle(ctx, e, file); err != nil {
 		return err
 	}
+	if e.Segment != nil && p.limits.NiceLater {
+		p.limits.NiceLater = false
+		if err := p.limits.standBack(p.cmd.Process.Pid); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+	}
 	if err := p.root.Remove(name); err != nil {
 		return fmt.Errorf("remove %s from job folder: %w", name, err)
 	}

@@ -3,8 +3,10 @@ package av
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -20,47 +22,98 @@ const measureWindow = 3 * time.Second
 // silence is the loudness of a track without sound: the gate of EBU R 128.
 const silence = -70
 
-// measure tells the loudness of the first tracks, as they will be heard.
-func measure(ctx context.Context, s *child.Session) error {
-	spec := s.Job().Measure
-	if spec == nil || spec.Tracks < 1 || spec.Most <= 0 {
-		return errors.New("measuring needs a spec")
+// What is done to a track's level, in dB.
+const (
+	// quietest is below what anyone would want to hear: noise is not made loud.
+	quietest = -55
+	// largestGain bounds what is added, gainWorth is the least that is worth it.
+	largestGain = 20
+	gainWorth   = 0.3
+	// ceilingDB is the largest sample without a limiter, in dB of full scale.
+	ceilingDB = -1.5
+)
+
+// level is what is done to a track before it is encoded.
+type level struct {
+	gainDB float64
+	limit  bool // its peaks, to ceilingDB
+}
+
+// levels are what brings the tracks that are to be encoded to the same loudness, by
+// their numbers. Sound that cannot be measured keeps its level: if there is something
+// wrong with it, encoding will tell. The input is opened for it alone, so that
+// encoding begins at the beginning of any format; that is a matter of milliseconds.
+func levels(ctx context.Context, s *child.Session) (map[int]level, error) {
+	spec := s.Job().Encode
+	if spec.Loudness == nil || len(spec.Audio) == 0 {
+		return nil, nil
 	}
 	in, err := open(ctx, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer in.close()
+	found, err := in.levels(ctx, s.Job())
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case in.broken != nil:
+		return nil, in.broken
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "loudness is left as it is:", err)
+		return nil, nil
+	}
+	return found, nil
+}
+
+func (in *input) levels(ctx context.Context, job child.Job) (map[int]level, error) {
+	spec := job.Encode.Loudness
 	var meters []*meter
+	var streams []*astiav.Stream
 	defer func() {
 		for _, m := range meters {
 			m.close()
 		}
 	}()
-	for n := range min(spec.Tracks, len(in.audio)) {
-		m, err := newMeter(in.audio[n])
-		if err != nil {
-			return err
+	for _, a := range job.Encode.Audio {
+		if a.Track < 0 || a.Track >= len(in.audio) {
+			continue // as in openTracks
 		}
-		meters = append(meters, m)
+		m, err := newMeter(in.audio[a.Track], a.Track)
+		if err != nil {
+			return nil, err
+		}
+		meters, streams = append(meters, m), append(streams, m.decoder.stream)
 	}
 	if len(meters) == 0 {
-		return child.Refuse(child.NoStreams, "no sound to measure")
+		return nil, nil
 	}
-	in.only(in.audio[:len(meters)])
-	if err := in.sample(ctx, meters, s.Job().Duration, spec.Most); err != nil {
-		return in.blame(err)
+	in.only(streams)
+	if err := in.sample(ctx, meters, job.Duration, spec.Most); err != nil {
+		return nil, err
 	}
-	for n, m := range meters {
+	found := map[int]level{}
+	for _, m := range meters {
 		if err := m.drain(); err != nil {
-			return err
+			return nil, err
 		}
-		loudness := child.Loudness{Track: n, LUFS: max(m.lufs, silence), PeakDB: max(-100, 20*math.Log10(float64(m.peak)))}
-		if err := s.Emit(child.Event{Loudness: &loudness}); err != nil {
-			return err
-		}
+		found[m.track] = m.level(spec.TargetLUFS, job.Duration <= spec.Most)
 	}
-	return s.Emit(child.Event{Done: &child.Done{}})
+	return found, nil
+}
+
+// level is what brings a track to the target, and whether its peaks then need
+// limiting, as those may that were not measured.
+func (m *meter) level(target float64, whole bool) level {
+	if m.lufs < quietest {
+		return level{}
+	}
+	db := math.Round(10*max(-largestGain, min(target-m.lufs, largestGain))) / 10
+	if math.Abs(db) < gainWorth {
+		return level{}
+	}
+	peak := 20 * math.Log10(float64(m.peak))
+	return level{gainDB: db, limit: peak+db > ceilingDB || db > 0 && !whole}
 }
 
 // sample feeds the meters all of the input, or windows of it that last most in sum.
@@ -69,7 +122,7 @@ func (in *input) sample(ctx context.Context, meters []*meter, total, most time.D
 		return in.feed(ctx, meters, math.MaxInt64)
 	}
 	windows := int(max(1, most/measureWindow))
-	main := in.audio[0]
+	main := meters[0].decoder.stream
 	for n := range windows {
 		from := in.start() + time.Duration(n)*(total/time.Duration(windows))
 		if n > 0 {
@@ -85,7 +138,7 @@ func (in *input) sample(ctx context.Context, meters []*meter, total, most time.D
 	return nil
 }
 
-// feed reads up to a time of the first track.
+// feed reads up to a time of the first meter's track.
 func (in *input) feed(ctx context.Context, meters []*meter, until time.Duration) error {
 	packet := astiav.AllocPacket()
 	defer packet.Free()
@@ -116,6 +169,7 @@ func (in *input) feed(ctx context.Context, meters []*meter, until time.Duration)
 
 // meter decodes a track, brings it to stereo as the encoder gets it, and measures.
 type meter struct {
+	track   int
 	decoder *decoder
 	convert *graph
 	shape   string
@@ -125,12 +179,12 @@ type meter struct {
 	lufs    float64
 }
 
-func newMeter(s *astiav.Stream) (*meter, error) {
+func newMeter(s *astiav.Stream, track int) (*meter, error) {
 	d, err := newDecoder(s)
 	if err != nil {
 		return nil, err
 	}
-	m := &meter{decoder: d, lufs: silence}
+	m := &meter{track: track, decoder: d, lufs: silence}
 	m.scan, err = newGraph("a", "[in]ebur128=metadata=1:framelog=verbose[out]", stereo(), []string{"out"})
 	if err != nil {
 		m.close()
