@@ -263,7 +263,9 @@ func (a *audioTrack) take(p *astiav.Packet) error {
 		return nil
 	}
 	if a.written-priming >= a.boundary(a.segments+1) {
-		a.out.end()
+		if err := a.out.end(false); err != nil {
+			return err
+		}
 		a.segments++
 	}
 	if err := a.out.addAudio(p.Data(), a.written, duration); err != nil {

@@ -251,6 +251,15 @@ func (in *input) duration() time.Duration {
 	return longest
 }
 
+// certain is how much of the picture there is at least: half of what its header says. A
+// file that lacks more was refused. Zero where nothing says it.
+func (in *input) certain() time.Duration {
+	if in.video == nil || in.video.Duration() <= 0 || in.estimated() {
+		return 0
+	}
+	return toDuration(in.video.Duration(), in.video.TimeBase()) / 2
+}
+
 // start is the earliest start of the chosen streams: time zero of the output.
 func (in *input) start() time.Duration {
 	earliest, known := time.Duration(0), false

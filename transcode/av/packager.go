@@ -144,8 +144,15 @@ func (p *packager) add(data []byte, flags uint32, decodeTime, duration int64, of
 // and never fetch a segment that is no longer than that.
 const leastTail = 400
 
-// end ends the current segment where it is, unless hardly anything follows.
-func (p *packager) end() { p.ended = len(p.samples) }
+// end ends the current segment where it is: at once if enough is known to follow, else
+// when it does.
+func (p *packager) end(followed bool) error {
+	if followed {
+		return p.cut()
+	}
+	p.ended = len(p.samples)
+	return nil
+}
 
 // cut writes the current segment, when there is anything in it.
 func (p *packager) cut() error {

@@ -25,6 +25,7 @@ type rungEncoder struct {
 	sent    int64
 	written int64
 	limit   int64
+	settled int64 // frame up to which there is no doubt that others follow
 }
 
 // minTimescale keeps rounding of one tick below 0.1 ms.
@@ -62,6 +63,7 @@ func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 		perUnit: perUnit, spec: spec, first: spec.SegmentStart(spec.FromSegment),
 		limit: min(maxFrames, int64(longest(e.session.Job()).Seconds()*spec.FrameRate.Float64())),
 	}
+	x.settled = int64((e.in.certain() - leastTail*time.Millisecond).Seconds() * spec.FrameRate.Float64())
 	x.out = newPackager(e.session, r.Name, timescale)
 	x.out.next = spec.FromSegment
 	err = x.open()
@@ -208,7 +210,9 @@ func (x *rungEncoder) take(p *astiav.Packet) error {
 		if !key || p.Pts() != x.written {
 			return fmt.Errorf("encode %s: frame %d is no keyframe", x.rung.Name, frame)
 		}
-		x.out.end()
+		if err := x.out.end(frame < x.settled); err != nil {
+			return err
+		}
 	}
 	offset := (p.Pts() - x.written) * x.perUnit
 	if err := x.out.addVideo(p.Data(), frame*x.perUnit, x.perUnit, int32(offset), key); err != nil {
