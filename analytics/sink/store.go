@@ -198,6 +198,10 @@ func (w *Warehouse) Seen(ctx context.Context, b Batch, views []ViewKey) (map[Vie
 	return seen, nil
 }
 
+// metSQL tells which views there are at all. Most that are asked for are new, and the
+// key alone is read many times faster than what is to be known of a view.
+const metSQL = "SELECT DISTINCT account_id, media_id, view_id FROM events WHERE (account_id, media_id, view_id) IN (?)"
+
 var seenSQL = "SELECT account_id, media_id, view_id, groupUniqArray(seq) AS seqs, toUInt8(bot) AS bot, " + warehouse.ViewColumnsFromEvents(stateColumns()...) + `
 	FROM events
 	WHERE (account_id, media_id, view_id) IN (?) AND NOT (partition = ? AND offset >= ?)
@@ -209,11 +213,11 @@ func stateColumns() []string {
 }
 
 func (w *Warehouse) seen(ctx context.Context, b Batch, views []ViewKey, into map[ViewKey][]Seen) error {
-	keys := make([]clickhouse.GroupSet, len(views))
-	for i, v := range views {
-		keys[i] = clickhouse.GroupSet{Value: []any{v.Account, v.Media, v.View.String()}}
+	met, err := w.met(ctx, views)
+	if err != nil || len(met) == 0 {
+		return err
 	}
-	rows, err := w.db.Query(warehouse.ColumnsFirst(ctx), seenSQL, keys, uint16(b.Partition), uint64(b.First))
+	rows, err := w.db.Query(warehouse.ColumnsFirst(ctx), seenSQL, keySet(met), uint16(b.Partition), uint64(b.First))
 	if err != nil {
 		return err
 	}
@@ -233,6 +237,32 @@ func (w *Warehouse) seen(ctx context.Context, b Batch, views []ViewKey, into map
 		into[key] = append(into[key], Seen{row.Seqs, row.ViewState})
 	}
 	return rows.Err()
+}
+
+// met returns those of the views of which there are events.
+func (w *Warehouse) met(ctx context.Context, views []ViewKey) ([]ViewKey, error) {
+	rows, err := w.db.Query(ctx, metSQL, keySet(views))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var met []ViewKey
+	for rows.Next() {
+		var k ViewKey
+		if err := rows.Scan(&k.Account, &k.Media, &k.View); err != nil {
+			return nil, err
+		}
+		met = append(met, k)
+	}
+	return met, rows.Err()
+}
+
+func keySet(views []ViewKey) []clickhouse.GroupSet {
+	keys := make([]clickhouse.GroupSet, len(views))
+	for i, v := range views {
+		keys[i] = clickhouse.GroupSet{Value: []any{v.Account, v.Media, v.View.String()}}
+	}
+	return keys
 }
 
 // insert appends n rows under a token.
