@@ -6,11 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/vitascope/vitascope/internal/eventlog"
 )
@@ -146,6 +148,37 @@ func TestWritesFailWhenTheBrokerIsAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	require.Error(t, produce(t, log).Write(ctx, eventlog.TopicBeacons, eventlog.Message{Value: []byte("x")}))
+}
+
+// A broker that is frozen takes what it is sent and does not answer.
+func TestWhatNobodyWaitsForIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	t.Cleanup(broker.Close)
+	cfg := eventlog.DefaultConfig()
+	cfg.Brokers, cfg.Partitions, cfg.WriteTimeout = broker.ListenAddrs(), 1, 200*time.Millisecond
+	log, err := eventlog.Open(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	require.NoError(t, err)
+	t.Cleanup(log.Close)
+	require.NoError(t, log.EnsureTopics(t.Context()))
+	p := log.Producer()
+	require.NoError(t, p.Write(t.Context(), eventlog.TopicBeacons, eventlog.Message{Value: []byte("before")}))
+	var sent atomic.Int64
+	thaw := make(chan struct{})
+	t.Cleanup(func() { close(thaw) })
+	broker.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		broker.KeepControl()
+		sent.Add(1)
+		broker.SleepControl(func() { <-thaw })
+		return nil, nil, false
+	})
+	for range 3 {
+		err := p.WriteWithin(50*time.Millisecond, eventlog.TopicBeacons, eventlog.Message{Value: []byte("late")})
+		require.ErrorIs(t, err, eventlog.ErrLate)
+	}
+	require.NoError(t, p.Close())
+	require.EqualValues(t, 1, sent.Load())
 }
 
 func TestConfigReportsAllItsProblems(t *testing.T) {

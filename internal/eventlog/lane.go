@@ -202,14 +202,24 @@ func (l *lane) take() (f *flight, more, closed bool) {
 		l.usual = min(max(l.usual, len(to.messages)), 256)
 	}
 	if more = len(l.later) > 0; more {
-		l.next, l.later = l.later[0], slices.Delete(l.later, 0, 1)
+		l.next = l.later[0] // by itself: Delete clears what it takes out
+		l.later = slices.Delete(l.later, 0, 1)
 	} else {
 		l.next = newFlight()
 	}
 	return f, more, l.closed
 }
 
-// fly sends a flight, and what failed of it again, and lets it land.
+// isOver tells whether nobody waits for the flight any more.
+func (f *flight) isOver() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.over
+}
+
+// fly sends a flight, and what failed of it again, and lets it land. When its time is
+// over it is not sent: those who waited put it elsewhere, and who closes the producer
+// does not wait for a broker that is frozen.
 func (l *lane) fly(f *flight) {
 	const attempts = 3
 	if f.timer != nil {
@@ -217,7 +227,7 @@ func (l *lane) fly(f *flight) {
 	}
 	wait := 20 * time.Millisecond
 	open := f.loads
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; !f.isOver(); attempt++ {
 		failed := l.send(open)
 		if len(failed) == 0 {
 			f.land(l.producer, false, nil)
