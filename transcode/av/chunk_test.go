@@ -124,8 +124,16 @@ func TestChunksFitTogetherToTheFrame(t *testing.T) {
 			}}
 			out, err := mediatest.Run(t, job, name)
 			require.NoError(t, err)
-			var whole, chunked rendition
+			var whole, opened, chunked rendition
 			whole.add(t, out, "v180")
+			job.Opening = true
+			soon, err := mediatest.Run(t, job, name)
+			require.NoError(t, err)
+			opened.add(t, soon, "v180")
+			require.Equal(t, whole.segments, opened.segments)
+			require.Equal(t, whole.samples, opened.samples)
+			require.Greater(t, worst(t, whole.file(t), opened.file(t)), 32.0, "a frame is not the same picture when the first segment is waited for")
+			job.Opening = false
 			const chunk = 1
 			for from := 0; ; from += chunk {
 				job.Encode.FromSegment, job.Encode.ToSegment, job.Threads = from, from+chunk, 1

@@ -45,11 +45,11 @@ func x264Options(x *rungEncoder) map[string]string {
 }
 
 // bufferAtStart is how full the decoder's buffer is when the encoder starts: x264's
-// own default at the start of a media, and what x264 keeps it near where a chunk goes
-// on with pictures that the rate caps. Were it full there, each chunk would spend it
-// once more, and the chunks in a row exceed the rate.
+// own default at the start of a media, and what x264 keeps it near where an encoder goes
+// on with pictures that the rate caps. Were it full there, each would spend it once
+// more, and chunks in a row exceed the rate.
 func bufferAtStart(x *rungEncoder) float64 {
-	if x.first > 0 {
+	if x.first+x.sent > 0 {
 		return 0.5
 	}
 	return 0.9

@@ -25,6 +25,7 @@ type rungEncoder struct {
 	sent    int64
 	written int64
 	limit   int64
+	opening bool  // the first segment is waited for
 	settled int64 // frame up to which there is no doubt that others follow
 }
 
@@ -60,7 +61,7 @@ func newRungEncoder(e *encoding, r child.Rung) (*rungEncoder, error) {
 	}
 	x := &rungEncoder{
 		rung: r, rate: spec.FrameRate, coder: coder, packet: astiav.AllocPacket(),
-		perUnit: perUnit, spec: spec, first: spec.SegmentStart(spec.FromSegment),
+		opening: e.session.Job().Opening, perUnit: perUnit, spec: spec, first: spec.SegmentStart(spec.FromSegment),
 		limit: min(maxFrames, int64(longest(e.session.Job()).Seconds()*spec.FrameRate.Float64())),
 	}
 	x.settled = int64((e.in.certain() - leastTail*time.Millisecond).Seconds() * spec.FrameRate.Float64())
@@ -152,15 +153,8 @@ func (x *rungEncoder) frame(f *astiav.Frame, n, times int64) error {
 			return child.Refuse(child.LimitExceeded, "more than %d frames", x.limit)
 		}
 		f.SetPictureType(astiav.PictureTypeNone)
-		if len(x.spec.Cuts) > 0 && x.starts(x.first+x.sent) {
-			switch {
-			case !x.coder.restarts:
-				f.SetPictureType(astiav.PictureTypeI)
-			case x.sent > 0:
-				if err := x.restart(); err != nil {
-					return err
-				}
-			}
+		if err := x.startSegment(f); err != nil {
+			return err
 		}
 		f.SetPts(x.sent)
 		x.sent++
@@ -170,6 +164,26 @@ func (x *rungEncoder) frame(f *astiav.Frame, n, times int64) error {
 		if err := x.drain(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// startSegment asks for a keyframe where a segment starts, if it would not come by
+// itself. A first segment that is waited for has an encoder of its own: it would be
+// whole only when the encoder has seen the frames of the next one that it looks ahead.
+func (x *rungEncoder) startSegment(f *astiav.Frame) error {
+	frame := x.first + x.sent
+	switch {
+	case x.opening && frame == x.spec.SegmentStart(x.spec.FromSegment+1) && frame < x.settled:
+		if err := x.restart(); err != nil {
+			return err
+		}
+		return x.out.end(true)
+	case len(x.spec.Cuts) == 0 || !x.starts(frame):
+	case !x.coder.restarts:
+		f.SetPictureType(astiav.PictureTypeI)
+	case x.sent > 0:
+		return x.restart()
 	}
 	return nil
 }
@@ -206,10 +220,11 @@ func (x *rungEncoder) drain() error {
 func (x *rungEncoder) take(p *astiav.Packet) error {
 	key := p.Flags().Has(astiav.PacketFlagKey)
 	frame := x.first + x.written
-	if x.written > 0 && frame == x.spec.SegmentStart(x.out.next+1) {
-		if !key || p.Pts() != x.written {
-			return fmt.Errorf("encode %s: frame %d is no keyframe", x.rung.Name, frame)
-		}
+	ends := x.written > 0 && frame == x.spec.SegmentStart(x.out.next+1)
+	if starts := ends || len(x.out.samples) == 0; starts && (!key || p.Pts() != x.written) {
+		return fmt.Errorf("encode %s: frame %d is no keyframe", x.rung.Name, frame)
+	}
+	if ends {
 		if err := x.out.end(frame < x.settled); err != nil {
 			return err
 		}
