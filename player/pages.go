@@ -60,6 +60,7 @@ type pageData struct {
 	Playable           bool
 	Autoplay           bool
 	Muted, Loop        bool
+	Playlist           string // ids of the media that play after it
 	Color              string
 	Start              string // seconds at which it starts, empty for the beginning
 	Script             string // URL path of the page's own script
@@ -183,8 +184,8 @@ func (d *pageData) describe(m media) {
 
 var truthy = map[string]bool{"1": true, "true": true}
 
-// options reads what the address may choose: autoplay, muted, loop, color and t, the
-// time to start at.
+// options reads what the address may choose: autoplay, muted, loop, color, playlist and
+// t, the time to start at.
 func (d *pageData) options(c echo.Context) {
 	d.Autoplay = truthy[c.QueryParam("autoplay")]
 	d.Muted = truthy[c.QueryParam("muted")]
@@ -193,6 +194,9 @@ func (d *pageData) options(c echo.Context) {
 		d.Start = t
 	}
 	d.Color = embed.Color(c.QueryParam("color"))
+	if ids := c.QueryParam("playlist"); embed.IsPlaylist(ids) {
+		d.Playlist = ids
+	}
 }
 
 func shape(width, height int) string {
@@ -208,7 +212,7 @@ func shape(width, height int) string {
 }
 
 func clock(d time.Duration) string {
-	s := int(d.Round(time.Second).Seconds())
+	s := int(d.Seconds()) // cut, as the player and the dashboard do
 	if s >= 3600 {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}

@@ -175,6 +175,36 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     assert.deepEqual(guest.problems, []);
     await guest.context().close();
   });
+
+  await t.test("a video that is chosen to follow plays after it, in the same place", async () => {
+    const second = await api.uploadFile(await h264mp4(dir, { seconds: 8, name: "encore.mp4" }), "encore.mp4");
+    await api.waitFor(second, ["playable", "ready"]);
+    await dashboard.getByRole("tab", { name: "Share & access" }).click();
+    await dashboard.getByRole("button", { name: "Add a video that plays after it" }).click();
+    await dashboard.getByLabel("Video to play after it").fill("encore");
+    await dashboard.getByRole("option", { name: "encore.mp4" }).click();
+    const following = dashboard.getByRole("group", { name: "Plays after it" });
+    await following.getByText("encore.mp4").waitFor();
+    await look("playlist");
+    const playlist = await until("the code to name it", async () => {
+      const text = await dashboard.getByTestId("chosen-code").inputValue();
+      return text.includes(` playlist="${second}"`) && text;
+    });
+    const page = await visit(t, browser, playlist);
+    await page.getByRole("button", { name: /^Play:/ }).click();
+    await plays(page);
+    await page.evaluate(`${findVideo}.currentTime = 11`);
+    await page.getByRole("group", { name: "Next video" }).getByRole("button", { name: "Play next" }).click();
+    await until("the other to play with its sound", () => page.evaluate(`(() => {
+      const v = ${findVideo};
+      const el = document.querySelector("vitascope-player");
+      return el.config?.media_id === "${second}" && v.currentTime > 0.3 && v.webkitAudioDecodedByteCount > 0;
+    })()`));
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+    await following.getByRole("button", { name: "Remove video 1" }).click();
+    await until("the code to forget it", async () => !(await dashboard.getByTestId("chosen-code").inputValue()).includes("playlist"));
+  });
   assert.equal((await api.call("GET", `/v1/media/${id}/access`)).visibility, "public");
   assert.deepEqual(dashboard.problems, [], "no errors in the dashboard");
 });

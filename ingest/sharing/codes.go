@@ -16,6 +16,7 @@ type codesInput struct {
 	Loop         bool    `query:"loop"`
 	Color        string  `query:"color" pattern:"^#?[0-9a-fA-F]{6}$" example:"6457f9" doc:"The accent colour."`
 	MaxWidth     int     `query:"max_width" minimum:"0" maximum:"10000" doc:"CSS pixels; 0: as wide as its place."`
+	Playlist     string  `query:"playlist" pattern:"^[0-9a-z]{10}( [0-9a-z]{10}){0,49}$" example:"k3v9x0a1bz p8c2m4q7wd" doc:"Ids of the media that play after it, separated by spaces."`
 }
 
 type codesOutput struct{ Body embed.Set }
@@ -31,6 +32,6 @@ func (s *Service) getCodes(ctx context.Context, in *codesInput) (*codesOutput, e
 		return nil, err
 	}
 	return &codesOutput{Body: embed.Codes(library.EmbedMedia(s.cfg.PublicURL, m, settings), embed.Options{
-		StartSeconds: in.StartSeconds, Autoplay: in.Autoplay, Muted: in.Muted, Loop: in.Loop, Color: in.Color, MaxWidth: in.MaxWidth,
+		StartSeconds: in.StartSeconds, Autoplay: in.Autoplay, Muted: in.Muted, Loop: in.Loop, Color: in.Color, MaxWidth: in.MaxWidth, Playlist: in.Playlist,
 	})}, nil
 }

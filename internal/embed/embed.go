@@ -31,6 +31,7 @@ type Options struct {
 	Loop         bool
 	Color        string // "#rrggbb"; empty for the media's own
 	MaxWidth     int    // CSS pixels; 0 for the width of the place
+	Playlist     string // ids of the media that play after it, separated by spaces
 }
 
 // Set is every code for one media.
@@ -101,6 +102,9 @@ func element(m Media, o Options, mode, content string) string {
 	if color := Color(o.Color); color != "" {
 		fmt.Fprintf(&b, ` player-color="%s"`, color)
 	}
+	if IsPlaylist(o.Playlist) {
+		fmt.Fprintf(&b, ` playlist="%s"`, o.Playlist)
+	}
 	if style := maxWidth(o, ""); style != "" && mode != "link" {
 		fmt.Fprintf(&b, ` style="%s"`, style)
 	}
@@ -149,6 +153,9 @@ func query(o Options, all bool) string {
 		if color := Color(o.Color); color != "" {
 			q.Set("color", color[1:])
 		}
+		if IsPlaylist(o.Playlist) {
+			q.Set("playlist", o.Playlist)
+		}
 	}
 	if len(q) == 0 {
 		return ""
@@ -157,6 +164,11 @@ func query(o Options, all bool) string {
 }
 
 func seconds(s float64) string { return strconv.FormatFloat(s, 'f', -1, 64) }
+
+var playlist = regexp.MustCompile(`^[0-9a-z]{10}( [0-9a-z]{10}){0,49}$`)
+
+// IsPlaylist tells whether s names the media of a playlist, as Options do.
+func IsPlaylist(s string) bool { return playlist.MatchString(s) }
 
 var hexColor = regexp.MustCompile(`^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
 

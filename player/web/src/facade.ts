@@ -8,7 +8,6 @@ sheet.replaceSync(css);
 
 const at = (path: string): string => new URL(path, import.meta.url).href;
 const nothing = (): undefined => {};
-const nav = navigator as Navigator & { connection?: { downlink: number } };
 /** In our own iframe the page is the one around it. */
 const framed = parent != self && location.href.startsWith(at("embed/"));
 const extras = (): Promise<ExtrasChunk> => import(at(__CHUNKS__.extras));
@@ -48,18 +47,29 @@ class VitascopePlayer extends HTMLElement {
   /** What is known of the video, or null before it is. */
   declare config: MediaConfig | null;
 
-  root_ = this.attachShadow({ mode: "open" });
-  session_: Stay | null = this.stop_();
+  declare root_: ShadowRoot;
+  declare session_: Stay | null;
+
+  // All of it here: fields would be one more function to compile.
+  constructor() {
+    super();
+    this.config = this.session_ = null;
+    (this.root_ = this.attachShadow({ mode: "open" })).adoptedStyleSheets = [sheet];
+  }
 
   connectedCallback(): void {
     const style = (name: string, from: string): void => {
       const value = this.getAttribute(from);
       if (value) this.style.setProperty(name, value);
     };
-    style("--vitascope-accent", "player-color");
-    style("aspect-ratio", "aspect");
+    // Most have no attribute but the video's.
+    const more = this.getAttributeNames()[1];
+    if (more) {
+      style("--vitascope-accent", "player-color");
+      style("aspect-ratio", "aspect");
+    }
     // What the facade is too small for does not wait.
-    if (framed || this.matches("[mode],[token],[viewer-token],[autoplay]") || "_vitascope" in self) {
+    if (framed || (more && this.matches("[mode],[token],[viewer-token],[autoplay]")) || "_vitascope" in self) {
       const facade = this.begin_();
       facade.setUp ||= extras().then((m) => m.setUp(facade), nothing);
     }
@@ -130,14 +140,18 @@ function start(host: VitascopePlayer, root: ShadowRoot): Stay {
   let mounted: Promise<Mounted> | null = null;
 
   root.innerHTML = html;
-  const [box, img, button, line] = root.querySelectorAll("*") as unknown as
-    [HTMLElement, HTMLImageElement, HTMLButtonElement, HTMLElement];
+  const box = root.firstChild as HTMLElement;
+  const img = box.firstChild as HTMLImageElement;
+  const button = img.nextSibling as HTMLButtonElement;
   const chunk = (): Promise<PlayerChunk> =>
     (self as { ManagedMediaSource?: unknown }).ManagedMediaSource ? extras() : import(at(__CHUNKS__.player) + "#" + failures);
   const preload = (): unknown => chunk().catch(() => failures++);
 
   const facade: Stay = {
-    host, root, box, line, at, img_: img,
+    host, root, box, at, img_: img,
+    get line() {
+      return box.querySelector("p")!;
+    },
     // Most embeds of a page are never played.
     get video() {
       return (video ||= document.createElement("video"));
@@ -150,7 +164,7 @@ function start(host: VitascopePlayer, root: ShadowRoot): Stay {
       await (mounted ||= chunk().then((m) => m.mount(facade)).catch((err) => {
         mounted = null;
         failures++;
-        line.textContent = "This video did not load.";
+        facade.line.textContent = "This video did not load.";
         throw err;
       }));
       return facade.video.play();
@@ -172,7 +186,7 @@ function start(host: VitascopePlayer, root: ShadowRoot): Stay {
       if (facade.stopped) return;
       host.config = config;
       attribute("do-not-track") ?? rest().then((m) => m.report(facade));
-      line.textContent = config.has_video ? "" : config.name;
+      facade.line.textContent = config.has_video ? "" : config.name;
       img.src ||= attribute("poster") || config.poster_url;
       button.hidden = false;
       button.ariaLabel = "Play: " + config.name;
@@ -185,7 +199,7 @@ function start(host: VitascopePlayer, root: ShadowRoot): Stay {
       preload();
       // What playback at a rung that this connection carries starts with.
       facade.asked || facade.playable.then(() =>
-        host.config?.start?.find((rung) => rung.bitrate < (nav.connection?.downlink || 2) * 3e5)?.urls.map((url) => fetch(url).catch(nothing)));
+        host.config?.start?.find((rung) => rung.bitrate < ((navigator as { connection?: { downlink: number } }).connection?.downlink || 2) * 3e5)?.urls.map((url) => fetch(url).catch(nothing)));
       facade.play().catch(nothing);
     },
   };

@@ -3660,6 +3660,8 @@ export interface operations {
                 color?: string;
                 /** @description CSS pixels; 0: as wide as its place. */
                 max_width?: number;
+                /** @description Ids of the media that play after it, separated by spaces. */
+                playlist?: string;
             };
             header?: never;
             path: {
