@@ -91,6 +91,11 @@ func (b *bench) heatmap() (err error) {
 	if err := h.measure(sizes); err != nil {
 		return err
 	}
+	if b.long || slices.Contains(b.measures, "erase") {
+		if err := h.erase(20); err != nil {
+			return fmt.Errorf("erase: %w", err)
+		}
+	}
 	last := sizes[len(sizes)-1]
 	return b.report(Measure{Name: "heatmap_flatness", Ours: h.p50[fmt.Sprint("heatmap", last)], Peer: h.p50["heatmap1"], Unit: "ms", Goal: 1.2,
 		Note: fmt.Sprintf("%d M / 1 M intervals, p50, asked in turn", last)}, false)

@@ -17,7 +17,7 @@ func (h *heatBench) copy(from, to int) error {
 	if err != nil {
 		return fmt.Errorf("copy views: %w", err)
 	}
-	sums, err := h.copySums(ctx, from, to)
+	sums, err := h.copySums(ctx, heatAccount(from), heatAccount(to), to/from)
 	if err != nil {
 		return fmt.Errorf("copy sums: %w", err)
 	}
@@ -37,9 +37,7 @@ func (h *heatBench) copy(from, to int) error {
 // copyViews copies what is missing. The time in a view's id stays.
 func (h *heatBench) copyViews(ctx context.Context, from, to int) (did bool, err error) {
 	source, account := heatAccount(from), heatAccount(to)
-	var columns string
-	err = h.db.QueryRow(ctx, `SELECT arrayStringConcat(groupArray(name), ', ') FROM (SELECT name FROM system.columns
-		WHERE database = currentDatabase() AND table = 'views' AND name NOT IN ('account_id', 'view_id', 'os') ORDER BY position)`).Scan(&columns)
+	columns, err := h.viewColumns(ctx, "account_id", "view_id", "os")
 	if err != nil {
 		return false, err
 	}
@@ -67,9 +65,15 @@ func (h *heatBench) copyViews(ctx context.Context, from, to int) (did bool, err 
 	return did, nil
 }
 
-// copySums multiplies.
-func (h *heatBench) copySums(ctx context.Context, from, to int) (did bool, err error) {
-	source, account := heatAccount(from), heatAccount(to)
+// viewColumns lists the columns of views but some.
+func (h *heatBench) viewColumns(ctx context.Context, but ...string) (columns string, err error) {
+	err = h.db.QueryRow(ctx, `SELECT arrayStringConcat(groupArray(name), ', ') FROM (SELECT name FROM system.columns
+		WHERE database = currentDatabase() AND table = 'views' AND name NOT IN (?) ORDER BY position)`, but).Scan(&columns)
+	return columns, err
+}
+
+// copySums copies the sums of an account that has so many times the views of another.
+func (h *heatBench) copySums(ctx context.Context, source, account string, times int) (did bool, err error) {
 	for _, t := range []struct {
 		table, keys string
 		sums        []string
@@ -88,7 +92,7 @@ func (h *heatBench) copySums(ctx context.Context, from, to int) (did bool, err e
 		did = true
 		columns, values := []string{t.keys}, []string{t.keys}
 		for _, sum := range t.sums {
-			columns, values = append(columns, sum), append(values, fmt.Sprintf("%s * %d", sum, to/from))
+			columns, values = append(columns, sum), append(values, fmt.Sprintf("%s * %d", sum, times))
 		}
 		err = h.db.Exec(ctx, "INSERT INTO "+t.table+" (account_id, "+strings.Join(columns, ", ")+") SELECT ?, "+strings.Join(values, ", ")+" FROM "+t.table+" WHERE account_id = ?", account, source)
 		if err != nil {

@@ -67,7 +67,7 @@ func main() {
 	only := flag.String("only", "", "groups to run, separated by commas: weights, pipeline, beacons, memory, heatmap, origin, transcode (default: all)")
 	long := flag.Bool("long", false, "measure the 10 minute clip and 100 M intervals too (about 30 minutes on 2 cores)")
 	short := flag.Bool("short", false, "fewer and shorter rounds of the groups beacons and transcode: for a look, not for figures")
-	measures := flag.String("measures", "", "measures of the group transcode, requests or path of the group beacons, or cold of the group origin, separated by commas (default: all)")
+	measures := flag.String("measures", "", "measures of the group transcode, requests or path of the group beacons, cold of the group origin, or erase of the group heatmap, separated by commas (default: all)")
 	clips := flag.String("clips", "", "folder in which the clips of the group transcode are kept for later runs (default: they are made anew)")
 	data := flag.String("data", "", "folder in which the group heatmap keeps its audience, to go on with in the next run (default: a scratch folder)")
 	rounds := flag.Int("rounds", 0, "how often both sides take turns in the group transcode (default: 2 to 5, by measure)")
