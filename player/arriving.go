@@ -16,7 +16,7 @@ type arrivalKey struct {
 
 // growing is a media playlist of a source that is still being uploaded: it offers the
 // segments whose bytes have come, and has its end when all have.
-func (o *objects) growing(ctx context.Context, f sourceFile) (*text, error) {
+func (o *objects) growing(ctx context.Context, key string, f sourceFile) (*text, error) {
 	x, err := o.index(ctx, f)
 	if err != nil {
 		return nil, err
@@ -27,7 +27,8 @@ func (o *objects) growing(ctx context.Context, f sourceFile) (*text, error) {
 	}
 	n := x.Arrived(f.track, up.Size())
 	if n == x.Segments(f.track) {
-		return newText(fmt.Sprintf("%s-%d-%s", x.etag, f.track, f.name), x.Playlist(f.track)), nil
+		// It has its end, and is kept as what it will stay.
+		return o.made(ctx, key, func(context.Context) (*text, error) { return x.playlist(f), nil })
 	}
 	return &text{etag: fmt.Sprintf("%s-%d-%s-%d", x.etag, f.track, f.name, n), body: x.GrowingPlaylist(f.track, n)}, nil
 }

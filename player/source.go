@@ -86,23 +86,30 @@ func (f *sourceFile) isMoving() bool { return f.arriving && f.name != jit.InitNa
 // is, or blob.ErrNotFound when there is no such source or track.
 func (o *objects) sourceText(ctx context.Context, key string, f sourceFile) (*text, error) {
 	if f.isMoving() {
-		return o.growing(ctx, f)
+		return o.growing(ctx, key, f)
 	}
 	return o.made(ctx, key, func(ctx context.Context) (*text, error) {
 		x, err := o.index(ctx, f)
 		if err != nil {
 			return nil, err
 		}
-		etag := fmt.Sprintf("%s-%d-%s", x.etag, f.track, f.name)
 		if f.name != jit.InitName {
-			return newText(etag, x.Playlist(f.track)), nil
+			return x.playlist(f), nil
 		}
 		body, err := x.Init(f.track)
 		if err != nil {
 			return nil, fmt.Errorf("make %s of track %d of %s: %w", f.name, f.track, f.source, err)
 		}
-		return &text{etag: etag, body: body}, nil
+		return &text{etag: x.nameOf(f), body: body}, nil
 	})
+}
+
+// playlist is the media playlist of the whole source.
+func (x *sourceIndex) playlist(f sourceFile) *text { return newText(x.nameOf(f), x.Playlist(f.track)) }
+
+// nameOf is the entity tag of a file that never changes.
+func (x *sourceIndex) nameOf(f sourceFile) string {
+	return fmt.Sprintf("%s-%d-%s", x.etag, f.track, f.name)
 }
 
 // sourceSegment returns a segment of a source that is served as it is, or
@@ -122,7 +129,7 @@ func (o *objects) sourceSegment(ctx context.Context, key string, f sourceFile) (
 		if err != nil {
 			return nil, cache.Info{}, err
 		}
-		info := cache.Info{Size: segment.Size, ETag: fmt.Sprintf("%s-%d-%s", x.etag, f.track, f.name)}
+		info := cache.Info{Size: segment.Size, ETag: x.nameOf(f)}
 		return openSegment(ctx, segment, source, off), info, nil
 	})
 	return found, unavailable(err)
