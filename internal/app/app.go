@@ -23,6 +23,7 @@ import (
 
 	"github.com/vitascope/vitascope/deploy/engines"
 	"github.com/vitascope/vitascope/internal/auth"
+	"github.com/vitascope/vitascope/internal/giveway"
 	"github.com/vitascope/vitascope/internal/lane"
 )
 
@@ -43,6 +44,10 @@ type App struct {
 	engines *engines.Engines // nil when every engine is given by address
 
 	embedsKafka bool
+
+	// way is given by uploads, and by whatever else moves much at a time, to requests
+	// that somebody waits for.
+	way *giveway.Way
 
 	// OnReady, if set, is called once the process answers requests.
 	OnReady func(Ready)
@@ -65,7 +70,7 @@ func New(cfg Config, version string, log *slog.Logger) (*App, error) {
 	if cfg.Catalog == "" {
 		cfg.Catalog = "sqlite://" + filepath.Join(cfg.Data, "catalog.db")
 	}
-	a := &App{cfg: cfg, version: version, log: log}
+	a := &App{cfg: cfg, version: version, log: log, way: giveway.New()}
 	if a.secret, err = loadSecret(&a.cfg); err != nil {
 		return nil, err
 	}
@@ -85,6 +90,7 @@ func (a *App) prepareEngines() error {
 	ec.LibraryPath = a.cfg.ClickHouseLibrary
 	ec.ClickHouseMemoryBytes = a.cfg.ClickHouseMemoryBytes
 	ec.AllowUnsandboxed = a.cfg.InsecureEngines
+	ec.Way = a.way
 	ec.StopGrace = a.cfg.ShutdownGrace
 	if !ec.S3 && !ec.Kafka && !ec.ClickHouse {
 		return nil

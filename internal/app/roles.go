@@ -75,6 +75,7 @@ func (a *App) build(ctx context.Context, c *clients) (*process, error) {
 	}
 	p.echo = httpx.New(who, a.log)
 	p.handler = p.echo
+	p.echo.Use(a.asking)
 	httpx.TrustProxies(p.echo, a.cfg.Proxies)
 	p.health.register(p.echo)
 	if c.events != nil {
@@ -87,6 +88,16 @@ func (a *App) build(ctx context.Context, c *clients) (*process, error) {
 		}
 	}
 	return p, nil
+}
+
+// asking tells those who move much at a time that somebody waits for an answer.
+func (a *App) asking(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if m := c.Request().Method; m == http.MethodGet || m == http.MethodHead {
+			a.way.Asked()
+		}
+		return next(c)
+	}
 }
 
 // addJobs builds what inserts or works jobs: ingest, the API and transcode share
@@ -115,7 +126,7 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 	}
 	if a.cfg.Has(RoleTranscode) {
 		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: a.tempDir(), InsecureMedia: a.cfg.InsecureMedia,
-			Threads: a.cfg.TranscodeThreads, KeepLoudness: a.cfg.KeepLoudness, ExtraCodecs: a.cfg.ExtraCodecs, Indexes: c.indexes}
+			Threads: a.cfg.TranscodeThreads, KeepLoudness: a.cfg.KeepLoudness, ExtraCodecs: a.cfg.ExtraCodecs, Indexes: c.indexes, Asked: a.way.Asked}
 		svc, err := transcode.New(tc, c.catalog, c.blobs, client, a.log)
 		if err != nil {
 			return err
@@ -228,6 +239,7 @@ func (a *App) addPlayer(p *process, c *clients) error {
 		return nil
 	}
 	pc := player.DefaultConfig()
+	pc.Asked = a.way.Asked
 	pc.PublicURL, pc.Indexes = a.cfg.PublicURL, c.indexes
 	pc.CacheBytes, pc.CacheObjectBytes = a.cfg.PlayerCacheBytes, min(pc.CacheObjectBytes, a.cfg.PlayerCacheBytes)
 	pc.DiskCache, pc.DiskCacheBytes = a.cfg.PlayerDiskCache, a.cfg.PlayerDiskCacheBytes
