@@ -30,7 +30,8 @@
 // Putting parts together takes the longer the larger the file is. Of a source with its
 // tables behind its media the first parts and the tables, some 128 MiB at most, are kept as
 // such objects too, so that it plays from its first minute while that goes on: the job
-// is asked for at the last byte.
+// is asked for at the last byte. The tables are kept before the parts in which they lie;
+// pieces that reach the end of a part which is not there count for no offset.
 //
 // A Service is safe for concurrent use. Requests for one upload take turns; see
 // Config.SharedLocks for several processes.

@@ -139,14 +139,38 @@ func (w *chunkWriter) ask(ctx context.Context) bool {
 	return err == nil
 }
 
+// keepTail keeps readable, before the part itself is stored, what of the tables lies in
+// a part that is whole in its spool. With the last of them the source is asked for: its
+// beginning has been stored long ago, or soon will be, and the parts that are still on
+// their way need not be waited for. See store.load on what it means to be killed here.
+func (w *chunkWriter) keepTail(ctx context.Context, part *partSpool, number int) error {
+	from, to := w.layout.bounds(number)
+	end, ends := w.early.end(number, from, to)
+	if !ends || number <= keptParts {
+		return nil
+	}
+	if err := w.putPiece(ctx, part, end); err != nil {
+		return err
+	}
+	if to == w.media.SizeBytes && number > keptParts+partsInFlight && w.ask(ctx) {
+		w.early.mode = earlyShown
+	}
+	return nil
+}
+
 // keepEnd keeps readable what is to be of a part that is whole in its spool, and
 // drops the pieces that came to it.
 func (w *chunkWriter) keepEnd(ctx context.Context, part *partSpool, p arriving.Piece, pieces []arriving.Piece) error {
 	if err := w.putPiece(ctx, part, p); err != nil {
 		return err
 	}
-	w.drop(ctx, slices.DeleteFunc(pieces, func(old arriving.Piece) bool { return old == p }))
+	w.drop(ctx, except(p, pieces))
 	return nil
+}
+
+// except is the list without p.
+func except(p arriving.Piece, list []arriving.Piece) []arriving.Piece {
+	return slices.DeleteFunc(list, func(old arriving.Piece) bool { return old == p })
 }
 
 // received is a source as far as a request has it: pieces, and from start on what is

@@ -1,6 +1,8 @@
 package ingest_test
 
 import (
+	"bytes"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,11 +18,11 @@ import (
 	"github.com/vitascope/vitascope/internal/catalog"
 )
 
-// clip is an MP4 of several parts of 5 MiB, its tables first or last.
-func clip(t *testing.T, first bool) []byte {
+// clip is an MP4 of several parts of 5 MiB, half a MiB a second, its tables first or last.
+func clip(t *testing.T, seconds int, first bool) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "a.mp4")
-	args := []string{"-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=60",
+	args := []string{"-v", "error", "-nostdin", "-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=320x180:r=25:d=%d", seconds),
 		"-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p",
 		"-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "4M", "-x264-params", "nal-hrd=cbr:force-cfr=1"}
 	if first {
@@ -30,8 +32,8 @@ func clip(t *testing.T, first bool) []byte {
 	require.NoError(t, err, "%s", out)
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Greater(t, len(content), 27<<20)
-	require.Less(t, len(content), 32<<20)
+	require.Greater(t, len(content), seconds*27<<20/60)
+	require.Less(t, len(content), seconds*32<<20/60)
 	return content
 }
 
@@ -54,8 +56,9 @@ func TestSourcesThatCanBeShownEarlyStayReadable(t *testing.T) {
 		readable    func(cut int) int64
 		jobs, ended []string
 	}{
-		{"tables first", clip(t, true), func(cut int) int64 { return int64(cut) }, []string{"early"}, []string{"early", "early", "probe"}},
-		{"tables last", clip(t, false), func(cut int) int64 { return min(int64(cut), 4*part) }, nil, []string{"early", "probe"}},
+		{"tables first", clip(t, 60, true), func(cut int) int64 { return int64(cut) }, []string{"early"}, []string{"early", "early", "probe"}},
+		{"tables last", clip(t, 60, false), func(cut int) int64 { return min(int64(cut), 4*part) }, nil, []string{"early", "probe"}},
+		{"tables last, long", clip(t, 90, false), func(cut int) int64 { return min(int64(cut), 4*part) }, nil, []string{"early", "probe"}},
 		{"noise", noise(9, 30<<20), nil, nil, []string{"probe"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -78,6 +81,24 @@ func TestSourcesThatCanBeShownEarlyStayReadable(t *testing.T) {
 			r.arrived(t, id, c.content)
 		})
 	}
+}
+
+func TestAPieceWhosePartWasNeverStoredHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	const part, size = 5 << 20, 17 << 20
+	r := start(t, func(c *ingest.Config) { c.PartBytes = part })
+	data := noise(7, size)
+	path, id := r.create(t, size, "clip.mp4")
+	require.Equal(t, http.StatusNoContent, r.patch(t, path, 0, data[:7<<20]).status)
+	// What a kill leaves: the end of a part that comes next, and tables of the last.
+	for _, p := range []arriving.Piece{{From: 7 << 20, To: 2 * part}, {From: 6 << 20, To: 8 << 20}, {From: 3 * part, To: size}} {
+		require.NoError(t, r.Blobs.Put(t.Context(), p.Key(blob.UploadPrefix(r.Ann.Account, id, 1)), bytes.NewReader(data[p.From:p.To]), p.To-p.From, "application/octet-stream"))
+	}
+	require.EqualValues(t, 8<<20, r.head(t, path).offset(t), "the part is not there")
+	require.Equal(t, http.StatusNoContent, r.patch(t, path, 8<<20, data[8<<20:16<<20]).status)
+	require.EqualValues(t, 16<<20, r.head(t, path).offset(t), "nor is the last")
+	require.Equal(t, http.StatusNoContent, r.patch(t, path, 16<<20, data[16<<20:]).status)
+	r.arrived(t, id, data)
 }
 
 func TestWhatWasShownOfAnAbandonedUploadIsTakenBack(t *testing.T) {

@@ -28,6 +28,12 @@ func (l layout) bounds(number int) (from, to int64) {
 	return from, min(from+l.part, l.size)
 }
 
+// end is where the part that holds the byte at offset ends.
+func (l layout) end(offset int64) int64 {
+	_, to := l.bounds(l.number(offset))
+	return to
+}
+
 // whole returns the leading parts that are stored in full, without a gap.
 func (l layout) whole(parts []blob.Part) []blob.Part {
 	byNumber := make(map[int]blob.Part, len(parts))

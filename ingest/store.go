@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/riverqueue/river"
 	"github.com/tus/tusd/v2/pkg/handler"
@@ -152,11 +153,19 @@ func (s *store) load(ctx context.Context, u *upload) error {
 			return err
 		}
 		u.chain = arriving.Reach(pieces, 0)
-		u.pieces = arriving.Reach(pieces, u.offset)
+		u.pieces = arriving.Reach(inFrontOf(u.layout.end(u.offset), pieces), u.offset)
 		u.offset = arriving.End(u.pieces, u.offset)
 	}
 	u.loaded = true
 	return nil
+}
+
+// inFrontOf leaves out the pieces that reach a boundary. Whoever may have to show the
+// source stores those, some before the part that they end: a kill in between leaves them
+// without it, and an upload that went on behind them would never have that part. Nothing
+// that was acknowledged is lost, since a part is stored before its last byte is.
+func inFrontOf(boundary int64, pieces []arriving.Piece) []arriving.Piece {
+	return slices.DeleteFunc(pieces, func(p arriving.Piece) bool { return p.To >= boundary })
 }
 
 // loadCompleted handles a crash between the completion in S3 and its record here.

@@ -171,6 +171,9 @@ func (w *chunkWriter) receivePart(ctx context.Context) (more bool, err error) {
 		w.look(ctx, part, start, to, to)
 	}
 	how := w.early
+	if err := w.keepTail(ctx, part, number); err != nil {
+		return false, errors.Join(err, spool.Close())
+	}
 	if how.grows() {
 		w.early.chain = append(slices.Concat(w.early.chain, k.pieces), arriving.Piece{From: k.kept, To: to})
 	}
@@ -195,6 +198,8 @@ func (w *chunkWriter) sendPart(ctx context.Context, part *partSpool, number int,
 	}
 	end, ends := how.end(number, from, to)
 	switch {
+	case ends && number > keptParts: // kept before
+		w.drop(ctx, except(end, slices.Concat(before, k.pieces)))
 	case ends:
 		return w.keepEnd(ctx, part, end, slices.Concat(before, k.pieces))
 	case !how.grows():
