@@ -16,6 +16,11 @@ const aac = ["-c:a", "aac", "-b:a", "96k"];
 export const h264mp4 = (dir, { seconds = 30, size, name = "clip.mp4" } = {}) =>
   ffmpeg([...video(seconds, size), ...audio(seconds), ...x264, ...aac, "-movflags", "+faststart"], join(dir, name));
 
+/** The same with its index last, 3 MB a second however easy its pictures are. */
+export const indexLast = (dir, { seconds = 40, name = "last.mp4" } = {}) =>
+  ffmpeg([...video(seconds), ...audio(seconds), ...x264, "-b:v", "24M", "-minrate", "24M", "-maxrate", "24M", "-bufsize", "24M",
+    "-x264-params", "nal-hrd=cbr:force-cfr=1", ...aac], join(dir, name));
+
 /**
  * The sample of varied sources that plays in each run, or all of them: the lines of
  * transcode's table, each with the path of the file made from it.
