@@ -24,7 +24,8 @@ var ErrUnknownMedia = errors.New("unknown media")
 type Config struct {
 	// Indexes is shared with the transcoder of the same process, if there is one.
 	Indexes *jit.Recent
-	// Asked, if set, is called for each request that memory alone does not answer.
+	// Asked, if set, is called for each request for a published file that memory alone does
+	// not answer; not for those that ask whether there is one, as callers do in a loop.
 	Asked func()
 	// PublicURL is where viewers reach this server, as "https://video.example.com".
 	// Default empty: as the request says.

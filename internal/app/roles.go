@@ -75,7 +75,6 @@ func (a *App) build(ctx context.Context, c *clients) (*process, error) {
 	}
 	p.echo = httpx.New(who, a.log)
 	p.handler = p.echo
-	p.echo.Use(a.asking)
 	httpx.TrustProxies(p.echo, a.cfg.Proxies)
 	p.health.register(p.echo)
 	if c.events != nil {
@@ -88,16 +87,6 @@ func (a *App) build(ctx context.Context, c *clients) (*process, error) {
 		}
 	}
 	return p, nil
-}
-
-// asking tells those who move much at a time that somebody waits for an answer.
-func (a *App) asking(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if m := c.Request().Method; m == http.MethodGet || m == http.MethodHead {
-			a.way.Asked()
-		}
-		return next(c)
-	}
 }
 
 // addJobs builds what inserts or works jobs: ingest, the API and transcode share
