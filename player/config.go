@@ -24,9 +24,6 @@ var ErrUnknownMedia = errors.New("unknown media")
 type Config struct {
 	// Indexes is shared with the transcoder of the same process, if there is one.
 	Indexes *jit.Recent
-	// Asked, if set, is called for each request for a published file that memory alone does
-	// not answer; not for those that ask whether there is one, as callers do in a loop.
-	Asked func()
 	// PublicURL is where viewers reach this server, as "https://video.example.com".
 	// Default empty: as the request says.
 	PublicURL string
@@ -49,12 +46,6 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{CacheBytes: 128 << 20, CacheObjectBytes: 4 << 20, DiskCacheBytes: 2 << 30}
-}
-
-func (c *Config) asked() {
-	if c.Asked != nil {
-		c.Asked()
-	}
 }
 
 // Validate reports every problem at once.

@@ -52,7 +52,6 @@ func (s *session) Answer(c *lane.Conn, head []byte) lane.Outcome {
 			return s.sendHeld(c, head, r, name, held, caching)
 		}
 	}
-	s.h.cfg.asked()
 	f, err := s.h.find(context.WithoutCancel(c.Context()), p, asked)
 	if err != nil {
 		return lane.Other // the server says why

@@ -44,7 +44,6 @@ func (w *earlyWorker) Work(ctx context.Context, job *river.Job[jobs.EarlyArgs]) 
 // that is whole is left to the probe, which may come first at any point: the
 // publication number in the catalog decides.
 func (s *Service) early(ctx context.Context, args jobs.EarlyArgs, number string) (done bool, err error) {
-	s.asked() // the parts of the same upload are still being stored
 	m, err := s.wanted(ctx, args.MediaID, args.Generation)
 	if err != nil || m == nil || !arrives(m) {
 		return true, err
@@ -68,13 +67,11 @@ func (s *Service) early(ctx context.Context, args jobs.EarlyArgs, number string)
 		case err != nil:
 			return false, err
 		}
-		s.asked()
 		if err := s.recordSource(ctx, *m, index, number); err != nil {
 			return false, err
 		}
 		s.log.InfoContext(ctx, "source is shown while it arrives", "media_id", m.ID, "arrived_bytes", src.Size(), "size_bytes", m.SizeBytes)
 	}
-	s.asked()
 	return true, s.show(ctx, m.ID, m.Generation)
 }
 

@@ -105,8 +105,6 @@ type Config struct {
 	ExtraCodecs []string
 	// Indexes is shared with the player of the same process, if there is one.
 	Indexes *jit.Recent
-	// Asked, if set, is called before work that a viewer may be waiting for.
-	Asked func()
 }
 
 // Service works probe and encode jobs.
@@ -122,7 +120,6 @@ type Service struct {
 	loudness bool // whether it is brought to the same
 	codecs   []string
 	indexes  *jit.Recent
-	asked    func()
 }
 
 // New makes a Service and registers its workers with client, which must not run
@@ -142,10 +139,7 @@ func New(cfg Config, db *catalog.DB, store *blob.Store, client *jobs.Client, log
 	s := &Service{
 		db: db, store: store, jobs: client, runner: runner, log: log,
 		insecure: cfg.InsecureMedia, threads: max(1, cfg.Threads), loudness: !cfg.KeepLoudness, codecs: cfg.ExtraCodecs,
-		indexes: cfg.Indexes, asked: cfg.Asked,
-	}
-	if s.asked == nil {
-		s.asked = func() {}
+		indexes: cfg.Indexes,
 	}
 	jobs.AddWorker(client, &earlyWorker{service: s})
 	jobs.AddWorker(client, &probeWorker{service: s})

@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"time"
-
-	"github.com/vitascope/vitascope/internal/giveway"
 )
 
 // Names of the engines, as keys of Engines.Health and in logs.
@@ -43,8 +41,6 @@ type Config struct {
 	// always on where the file system has no such attributes, and where a
 	// folder was begun with it.
 	S3Sidecar bool
-	// Way, if set, is what large writes to S3 give.
-	Way *giveway.Way `json:"-"`
 	// LibraryPath is the path of libchdb.so; empty, the default, looks in
 	// the places that FindLibrary names.
 	LibraryPath string

@@ -14,8 +14,6 @@ import (
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
 	"github.com/versity/versitygw/s3api"
-
-	"github.com/vitascope/vitascope/internal/giveway"
 )
 
 const (
@@ -41,7 +39,6 @@ type s3Gateway struct {
 	sidecar       bool
 	addr          string
 	creds         credentials
-	way           *giveway.Way
 }
 
 // newS3Gateway chooses the address. The gateway listens by itself and cannot
@@ -53,7 +50,7 @@ func newS3Gateway(cfg Config, creds credentials) (*s3Gateway, error) {
 	}
 	return &s3Gateway{
 		objects: cfg.path("s3", "objects"), meta: cfg.path("s3", "meta"), sidecar: cfg.S3Sidecar,
-		addr: addr, creds: creds, way: cfg.Way,
+		addr: addr, creds: creds,
 	}, nil
 }
 
@@ -166,7 +163,7 @@ func (g *s3Gateway) backend() (*syncedPosix, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open s3 objects folder: %w", err)
 	}
-	return &syncedPosix{Posix: p, objects: g.objects, sidecar: opts.SideCarDir, way: g.way}, nil
+	return &syncedPosix{Posix: p, objects: g.objects, sidecar: opts.SideCarDir}, nil
 }
 
 // useSidecar tells whether metadata lives in files. Objects whose metadata is

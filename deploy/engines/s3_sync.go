@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,10 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/versity/versitygw/backend/posix"
-	"github.com/versity/versitygw/s3api/middlewares"
 	"github.com/versity/versitygw/s3response"
-
-	"github.com/vitascope/vitascope/internal/giveway"
 )
 
 // syncedPosix is versitygw's posix backend that has written objects on disk,
@@ -28,8 +24,7 @@ import (
 type syncedPosix struct {
 	*posix.Posix
 	objects string
-	sidecar string       // folder of metadata files, empty with extended attributes
-	way     *giveway.Way // nil: large writes give none
+	sidecar string // folder of metadata files, empty with extended attributes
 }
 
 // CreateBucket makes a bucket and syncs the folder that lists it.
@@ -42,9 +37,6 @@ func (p *syncedPosix) CreateBucket(ctx context.Context, in *s3.CreateBucketInput
 
 // PutObject writes an object and syncs it.
 func (p *syncedPosix) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
-	if in.ContentLength != nil && *in.ContentLength >= bulkBytes {
-		in.Body = p.givingWay(in.Body)
-	}
 	out, err := p.Posix.PutObject(ctx, in)
 	if err == nil {
 		err = p.syncPath(*in.Bucket, *in.Key)
@@ -64,34 +56,12 @@ func (p *syncedPosix) CopyObject(ctx context.Context, in s3response.CopyObjectIn
 // UploadPart writes a part and syncs it, so that a resumed upload can rely on
 // the parts listed.
 func (p *syncedPosix) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
-	in.Body = p.givingWay(in.Body)
 	out, err := p.Posix.UploadPart(ctx, in)
 	if err == nil {
 		err = p.syncPart(*in.Bucket, *in.Key, *in.UploadId, *in.PartNumber)
 	}
 	return out, err
 }
-
-// bulkBytes is from which size on an object counts as bulk.
-const bulkBytes = 1 << 20
-
-// givingWay is the body of a large request, which is hashed and written while it is
-// read.
-func (p *syncedPosix) givingWay(body io.Reader) io.Reader {
-	if sums, ok := body.(middlewares.ChecksumReader); ok {
-		return &checksumReader{ChecksumReader: sums, r: p.way.Reader(body)}
-	}
-	return p.way.Reader(body)
-}
-
-// checksumReader is a body whose checksum the gateway asks for at its end.
-type checksumReader struct {
-	middlewares.ChecksumReader
-	r io.Reader
-}
-
-// Read implements io.Reader.
-func (c *checksumReader) Read(b []byte) (int, error) { return c.r.Read(b) }
 
 // UploadPartCopy copies a part and syncs it.
 func (p *syncedPosix) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput) (s3response.CopyPartResult, error) {

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -23,7 +24,6 @@ import (
 
 	"github.com/vitascope/vitascope/deploy/engines"
 	"github.com/vitascope/vitascope/internal/auth"
-	"github.com/vitascope/vitascope/internal/giveway"
 	"github.com/vitascope/vitascope/internal/lane"
 )
 
@@ -44,10 +44,6 @@ type App struct {
 	engines *engines.Engines // nil when every engine is given by address
 
 	embedsKafka bool
-
-	// way is given by uploads, and by whatever else moves much at a time, to requests
-	// that somebody waits for.
-	way *giveway.Way
 
 	// OnReady, if set, is called once the process answers requests.
 	OnReady func(Ready)
@@ -70,7 +66,7 @@ func New(cfg Config, version string, log *slog.Logger) (*App, error) {
 	if cfg.Catalog == "" {
 		cfg.Catalog = "sqlite://" + filepath.Join(cfg.Data, "catalog.db")
 	}
-	a := &App{cfg: cfg, version: version, log: log, way: giveway.New()}
+	a := &App{cfg: cfg, version: version, log: log}
 	if a.secret, err = loadSecret(&a.cfg); err != nil {
 		return nil, err
 	}
@@ -90,14 +86,30 @@ func (a *App) prepareEngines() error {
 	ec.LibraryPath = a.cfg.ClickHouseLibrary
 	ec.ClickHouseMemoryBytes = a.cfg.ClickHouseMemoryBytes
 	ec.AllowUnsandboxed = a.cfg.InsecureEngines
-	ec.Way = a.way
 	ec.StopGrace = a.cfg.ShutdownGrace
 	if !ec.S3 && !ec.Kafka && !ec.ClickHouse {
 		return nil
 	}
+	if ec.S3 {
+		shareProcessors()
+	}
 	var err error
 	a.engines, err = engines.New(ec, a.secret, a.log)
 	return err
+}
+
+// leastThreads is on how many threads a process runs Go that keeps uploads itself.
+//
+// Go's scheduler knows no priorities: where the bytes of an upload are hashed on every
+// processor, each of a dozen steps of a request waits some milliseconds for its turn.
+// With more threads than processors the kernel shares these out, and it prefers those
+// that have slept.
+const leastThreads = 8
+
+func shareProcessors() {
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < leastThreads {
+		runtime.GOMAXPROCS(leastThreads)
+	}
 }
 
 // Run starts the process, works until ctx ends, and stops. It returns nil after

@@ -115,7 +115,7 @@ func (a *App) addJobs(ctx context.Context, p *process, c *clients) error {
 	}
 	if a.cfg.Has(RoleTranscode) {
 		tc := transcode.Config{MediaBinary: a.cfg.MediaBinary, TempDir: a.tempDir(), InsecureMedia: a.cfg.InsecureMedia,
-			Threads: a.cfg.TranscodeThreads, KeepLoudness: a.cfg.KeepLoudness, ExtraCodecs: a.cfg.ExtraCodecs, Indexes: c.indexes, Asked: a.way.Asked}
+			Threads: a.cfg.TranscodeThreads, KeepLoudness: a.cfg.KeepLoudness, ExtraCodecs: a.cfg.ExtraCodecs, Indexes: c.indexes}
 		svc, err := transcode.New(tc, c.catalog, c.blobs, client, a.log)
 		if err != nil {
 			return err
@@ -228,7 +228,6 @@ func (a *App) addPlayer(p *process, c *clients) error {
 		return nil
 	}
 	pc := player.DefaultConfig()
-	pc.Asked = a.way.Asked
 	pc.PublicURL, pc.Indexes = a.cfg.PublicURL, c.indexes
 	pc.CacheBytes, pc.CacheObjectBytes = a.cfg.PlayerCacheBytes, min(pc.CacheObjectBytes, a.cfg.PlayerCacheBytes)
 	pc.DiskCache, pc.DiskCacheBytes = a.cfg.PlayerDiskCache, a.cfg.PlayerDiskCacheBytes

@@ -56,7 +56,7 @@ func (c *Conn) onLoop() bool { return c.since.Load() != 0 }
 const loopBytes = 32 << 10
 
 func (l *Listener) startLoops() {
-	for range max(1, runtime.GOMAXPROCS(0)/2) {
+	for range max(1, min(runtime.GOMAXPROCS(0), runtime.NumCPU())/2) {
 		fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 		if err != nil {
 			return // those that are there do; without any, goroutines wait
