@@ -88,7 +88,7 @@ func TestPages(t *testing.T) {
 		require.Equal(t, http.StatusOK, res.StatusCode)
 		require.Contains(t, res.Header.Get("Content-Type"), "text/html")
 		for _, want := range []string{
-			"<title>A &lt;b&gt;bold&lt;/b&gt; title</title>", `media-id="pageready1"`, `aspect="1920/1080"`, "1:02",
+			"<title>A &lt;b&gt;bold&lt;/b&gt; title</title>", `media-id="pageready1"`, `aspect="1920/1080"`, "1:01",
 			`<meta property="og:type" content="video.other">`, `<meta name="twitter:card" content="player">`,
 			`<meta property="og:image" content="` + server.URL + `/hls/pageready1/poster.jpg">`,
 			`<meta name="twitter:player" content="` + server.URL + `/embed/iframe/pageready1">`,

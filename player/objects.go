@@ -27,8 +27,8 @@ const (
 	maxTextBytes = 16 << 20
 	// textOverhead is what an entry costs beside its bytes, roughly.
 	textOverhead = 512
-	// leastCompressed is what fits one packet of TCP with the answer's head.
-	leastCompressed = 512
+	// leastForBrotli is more than fits one packet of TCP with the answer's head.
+	leastForBrotli = 512
 )
 
 // text is a playlist or text track, or another small file made here, with its
@@ -139,13 +139,14 @@ func (o *objects) readText(ctx context.Context, key string) (*text, error) {
 	return newText(info.ETag, body), nil
 }
 
-// newText compresses what is worth it: who asks first waits for that, some 5 ms, and a
-// text that fits one packet anyway arrives no sooner.
+// newText compresses a text. Who asks first waits for that, with brotli some 5 ms, which
+// what fits one packet anyway is not worth; gzip Apple's rules ask for.
 func newText(etag string, body []byte) *text {
-	if len(body) < leastCompressed {
-		return &text{etag: etag, body: body}
+	t := &text{etag: etag, body: body, gzip: compress(body)}
+	if len(body) >= leastForBrotli {
+		t.brotli = compressBrotli(body)
 	}
-	return &text{etag: etag, body: body, gzip: compress(body), brotli: compressBrotli(body)}
+	return t
 }
 
 // stored returns a stored object that is no text, or blob.ErrNotFound. The caller

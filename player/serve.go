@@ -46,7 +46,7 @@ func (h *Handler) encodeText(header http.Header, r *http.Request, name string, t
 func (t *text) form(offered string) (body []byte, etag, encoding string) {
 	switch {
 	case t.gzip == nil || offered == "":
-	case offers(offered, "br"):
+	case t.brotli != nil && offers(offered, "br"):
 		return t.brotli, t.etag + "-br", "br"
 	case offers(offered, "gzip"):
 		return t.gzip, t.etag + "-gz", "gzip"

@@ -70,21 +70,29 @@ func (w *world) torment(ctx context.Context, rnd *rand.Rand, rounds int, shortes
 			return err
 		}
 		if w.busy == 0 && round >= rounds/3 {
-			w.markBusy(ctx)
+			w.markBusy(ctx, rounds)
 		}
 	}
-	if w.busy == 0 {
-		return errors.New("no media could be marked busy")
+	// Nothing is wrong any more: it has what time it needs.
+	for range 40 {
+		if w.busy > 0 {
+			return nil
+		}
+		if err := pause(ctx, 3*time.Second); err != nil {
+			return err
+		}
+		w.markBusy(ctx, rounds)
 	}
-	return nil
+	return errors.New("no media could be marked busy")
 }
 
 // markBusy has sums of days kept of the media that were watched most, from now on. What
-// has no time for it, or fails, is tried after the next round.
-func (w *world) markBusy(ctx context.Context) {
+// has no time for it, or fails, is tried after the next round. How much "most" is grows
+// with the run.
+func (w *world) markBusy(ctx context.Context, rounds int) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	marked, err := w.db.MarkBusy(ctx, 100)
+	marked, err := w.db.MarkBusy(ctx, int64(5*rounds))
 	w.busy = len(marked)
 	w.log.Info("busy media", "marked", len(marked), "err", err)
 }
