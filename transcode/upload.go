@@ -78,6 +78,9 @@ func (u *uploader) Handle(ctx context.Context, e child.Event, file *os.File) err
 	case e.Progress != nil:
 		u.progress(ctx, e.Progress.Fraction)
 	case e.Done != nil:
+		if left := e.Done.LevelLeft; left != "" {
+			u.service.log.InfoContext(ctx, "loudness is left as it is", "media_id", u.media.ID, "reason", left)
+		}
 		u.made.DurationMS, u.made.Damaged = e.Done.DurationMS, e.Done.Damaged
 	}
 	return nil

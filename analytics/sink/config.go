@@ -16,7 +16,7 @@ type Config struct {
 	// BatchRecords is how many records fill a batch. 1 to 100,000, default 5,000.
 	BatchRecords int
 	// BatchBytes is how many bytes of records fill a batch. At least 1 MiB,
-	// default 4 MiB.
+	// default 8 MiB.
 	BatchBytes int
 	// BatchRowBytes is how many bytes of rows fill a batch, about: a record may come to
 	// many times its size. At least 1 MiB, default 4 MiB.

@@ -43,7 +43,7 @@ type App struct {
 	keys    auth.Keys
 	engines *engines.Engines // nil when every engine is given by address
 
-	embedsKafka bool
+	embedsKafka, embedsS3 bool
 
 	// OnReady, if set, is called once the process answers requests.
 	OnReady func(Ready)
@@ -90,15 +90,14 @@ func (a *App) prepareEngines() error {
 	if !ec.S3 && !ec.Kafka && !ec.ClickHouse {
 		return nil
 	}
-	if ec.S3 {
-		shareProcessors()
-	}
+	a.embedsS3 = ec.S3
 	var err error
 	a.engines, err = engines.New(ec, a.secret, a.log)
 	return err
 }
 
-// leastThreads is on how many threads a process runs Go that keeps uploads itself.
+// leastThreads is how many threads at least run Go in a process with an object store
+// of its own.
 //
 // Go's scheduler knows no priorities: where the bytes of an upload are hashed on every
 // processor, each of a dozen steps of a request waits some milliseconds for its turn.
@@ -126,6 +125,9 @@ func (a *App) Run(ctx context.Context) (err error) {
 	}
 	a.cfg.PublicURL = strings.TrimRight(a.cfg.PublicURL, "/")
 
+	if a.embedsS3 {
+		shareProcessors()
+	}
 	if err := a.startEngines(ctx); err != nil {
 		return err
 	}

@@ -82,23 +82,6 @@ func (db *DB) Busy(ctx context.Context) (map[Key]bool, error) {
 	return busy, err
 }
 
-func (db *DB) keys(ctx context.Context, statement string, args ...any) ([]Key, error) {
-	rows, err := db.Query(ctx, statement, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list busy media: %w", err)
-	}
-	defer rows.Close()
-	var list []Key
-	for rows.Next() {
-		var k Key
-		if err := rows.Scan(&k.Account, &k.Media); err != nil {
-			return nil, fmt.Errorf("list busy media: %w", err)
-		}
-		list = append(list, k)
-	}
-	return list, rows.Err()
-}
-
 // busy tells whether a media is marked.
 func (db *DB) busy(ctx context.Context, k Key) (bool, error) {
 	var n uint64

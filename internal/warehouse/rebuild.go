@@ -35,8 +35,13 @@ func (db *DB) media(ctx context.Context, s Scope) ([]Key, error) {
 	if !s.Day.IsZero() {
 		events += " AND toDate(UUIDv7ToDateTime(view_id, 'UTC')) = toDate('" + s.Day.UTC().Format(time.DateOnly) + "')"
 	}
-	rows, err := db.Query(ctx, "SELECT DISTINCT toString(account_id), media_id FROM (SELECT account_id, media_id FROM events WHERE "+events+
+	return db.keys(ctx, "SELECT DISTINCT toString(account_id), media_id FROM (SELECT account_id, media_id FROM events WHERE "+events+
 		" UNION ALL SELECT account_id, media_id FROM views WHERE "+where+") ORDER BY 1, 2", append(args, args...)...)
+}
+
+// keys reads the media that a statement selects.
+func (db *DB) keys(ctx context.Context, statement string, args ...any) ([]Key, error) {
+	rows, err := db.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list media: %w", err)
 	}

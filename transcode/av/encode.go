@@ -18,6 +18,8 @@ type encoding struct {
 	in      *input
 	start   time.Duration
 	levels  map[int]level // of audio tracks
+	// levelLeft says why there are none although they are wanted.
+	levelLeft string
 
 	video *videoTrack
 	audio []*audioTrack
@@ -35,7 +37,7 @@ func encode(ctx context.Context, s *child.Session) error {
 	if chunk := spec.FromSegment > 0 || spec.ToSegment > 0; chunk && (len(spec.Audio) > 0 || len(spec.Texts) > 0 || spec.Poster || spec.Storyboard != nil) {
 		return errors.New("sound, texts and images are made of the whole media")
 	}
-	levels, err := levels(ctx, s)
+	levels, levelLeft, err := levels(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -43,7 +45,7 @@ func encode(ctx context.Context, s *child.Session) error {
 	if err != nil {
 		return err
 	}
-	e := &encoding{session: s, spec: spec, in: in, start: in.start(), levels: levels}
+	e := &encoding{session: s, spec: spec, in: in, start: in.start(), levels: levels, levelLeft: levelLeft}
 	defer func() { e.in.close() }()
 	defer e.close()
 	if err := e.openTracks(); err != nil {
@@ -214,7 +216,7 @@ func (e *encoding) progress(p *astiav.Packet, s *astiav.Stream) {
 
 // finish closes the tracks and tells the result.
 func (e *encoding) finish() error {
-	done := &child.Done{}
+	done := &child.Done{LevelLeft: e.levelLeft}
 	longest := time.Duration(0)
 	if e.video != nil {
 		d, err := e.video.finish()

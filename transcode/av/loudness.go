@@ -3,10 +3,8 @@ package av
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -40,30 +38,30 @@ type level struct {
 }
 
 // levels are what brings the tracks that are to be encoded to the same loudness, by
-// their numbers. Sound that cannot be measured keeps its level: if there is something
-// wrong with it, encoding will tell. The input is opened for it alone, so that
-// encoding begins at the beginning of any format; that is a matter of milliseconds.
-func levels(ctx context.Context, s *child.Session) (map[int]level, error) {
+// their numbers. Sound that cannot be measured keeps its level, and left says why: if
+// there is something wrong with it, encoding will tell. The input is opened for it
+// alone, so that encoding begins at the beginning of any format; that is a matter of
+// milliseconds.
+func levels(ctx context.Context, s *child.Session) (found map[int]level, left string, err error) {
 	spec := s.Job().Encode
 	if spec.Loudness == nil || len(spec.Audio) == 0 {
-		return nil, nil
+		return nil, "", nil
 	}
 	in, err := open(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer in.close()
-	found, err := in.levels(ctx, s.Job())
+	found, err = in.levels(ctx, s.Job())
 	switch {
 	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
+		return nil, "", context.Cause(ctx)
 	case in.broken != nil:
-		return nil, in.broken
+		return nil, "", in.broken
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "loudness is left as it is:", err)
-		return nil, nil
+		return nil, err.Error(), nil
 	}
-	return found, nil
+	return found, "", nil
 }
 
 func (in *input) levels(ctx context.Context, job child.Job) (map[int]level, error) {

@@ -35,7 +35,8 @@ func newChecker(job Job) *checker {
 	return c
 }
 
-// event returns an error, of kind ErrProtocol, for what the job does not allow.
+// event returns an error, of kind ErrProtocol, for what the job does not allow. Words
+// for the log are cut to what a log takes.
 func (c *checker) event(e Event) error {
 	if c.over {
 		return fmt.Errorf("%w: event after the end", ErrProtocol)
@@ -66,6 +67,8 @@ func (c *checker) event(e Event) error {
 		return fmt.Errorf("%w: image %q", ErrProtocol, clip(e.Image.File))
 	case e.Text != nil:
 		return c.text(e.Text)
+	case e.Done != nil:
+		e.Done.LevelLeft = clip(e.Done.LevelLeft)
 	case e.Progress != nil && !(e.Progress.Fraction >= 0 && e.Progress.Fraction <= 1):
 		return fmt.Errorf("%w: progress %g", ErrProtocol, e.Progress.Fraction)
 	}

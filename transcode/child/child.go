@@ -387,6 +387,9 @@ type Done struct {
 	DurationMS int64 `json:"duration_ms"`
 	// Damaged counts packets that did not decode and were left out.
 	Damaged int `json:"damaged,omitempty"`
+	// LevelLeft says, for the log, why sound was not brought to the LoudnessSpec: it
+	// could not be measured.
+	LevelLeft string `json:"level_left,omitempty"`
 }
 
 // Failed ends a job that the media does not allow.

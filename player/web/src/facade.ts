@@ -63,7 +63,7 @@ class VitascopePlayer extends HTMLElement {
       if (value) this.style.setProperty(name, value);
     };
     // Most have no attribute but the video's.
-    const more = this.getAttributeNames()[1];
+    const more = this.getAttributeNames().join() != "media-id";
     if (more) {
       style("--vitascope-accent", "player-color");
       style("aspect-ratio", "aspect");

@@ -169,6 +169,23 @@ test("what was set before the element came into the page holds", async () => {
   await page.context().close();
 });
 
+test("a mode that was set before the video holds", async () => {
+  env.world.media.film = {};
+  const page = await open("");
+  await page.waitForFunction(() => customElements.get("vitascope-player"));
+  await page.evaluate(() => {
+    const made = document.createElement("vitascope-player");
+    made.setAttribute("mode", "link");
+    made.textContent = "See the film";
+    document.body.append(made);
+    made.setAttribute("media-id", "film");
+  });
+  await page.getByRole("button", { name: "See the film" }).click();
+  await page.getByRole("dialog").waitFor();
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
 test("what viewers are asked, offered and told is in sight", async () => {
   env.world.media.film = {
     share_url: "https://example.com/watch/film",
