@@ -43,18 +43,20 @@ func runAbuse(ctx context.Context, o options, w *world, j *journal) error {
 	l.giveUp = 0
 	w.strangers = newTally()
 	seen := newWatch(w)
+	var sending time.Duration
 	took, err := w.under(ctx, l, o, 8, func(ctx context.Context) error {
 		if err := pause(ctx, 5*time.Second); err != nil {
 			return err
 		}
 		seen.start(ctx)
+		defer func(began time.Time) { sending = time.Since(began) }(time.Now())
 		return w.abuse(ctx, o, l)
 	})
 	if err := errors.Join(err, seen.stop()); err != nil {
 		return err
 	}
 	sent, answered := w.strangers.sum()
-	facts := fmt.Sprintf("strangers=%d answered=%d catch_up=%.1fs %s", sent, answered, took.Seconds(), seen)
+	facts := fmt.Sprintf("strangers=%d answered=%d sending=%.1fs catch_up=%.1fs %s", sent, answered, sending.Seconds(), took.Seconds(), seen)
 	if err := w.conclude(ctx, j, o, began, facts); err != nil {
 		return err
 	}

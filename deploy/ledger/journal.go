@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 )
 
 // What a server is expected to make of an item.
@@ -33,6 +34,8 @@ type item struct {
 	Type     string `json:"type,omitempty"` // Content-Type, if not text/plain
 	Encoding string `json:"encoding,omitempty"`
 	Body     []byte `json:"body,omitempty"`
+
+	events int // that are to be taken
 }
 
 // line is one line of the journal: an item that is about to be sent for the first
@@ -55,6 +58,9 @@ type journal struct {
 	busy    bool
 	err     error
 	next    int64
+
+	writes, syncs int64
+	waited        time.Duration // of all writes, for their syncs
 }
 
 func newJournal(path string) (*journal, error) {
@@ -82,6 +88,7 @@ func (j *journal) write(lines ...line) error {
 		}
 		raw = append(append(raw, b...), '\n')
 	}
+	began := time.Now()
 	j.mu.Lock()
 	j.pending = append(j.pending, raw...)
 	done := j.waiting
@@ -93,7 +100,16 @@ func (j *journal) write(lines ...line) error {
 	<-done
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.writes++
+	j.waited += time.Since(began)
 	return j.err
+}
+
+// pace tells how long a write waited on average, and how many shared a sync.
+func (j *journal) pace() (wait time.Duration, shared float64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.waited / time.Duration(max(1, j.writes)), float64(j.writes) / float64(max(1, j.syncs))
 }
 
 func (j *journal) flush() {
@@ -107,6 +123,7 @@ func (j *journal) flush() {
 		err = errors.Join(err, j.file.Sync())
 		j.mu.Lock()
 		j.err = errors.Join(j.err, err)
+		j.syncs++
 		close(done)
 	}
 	j.busy = false

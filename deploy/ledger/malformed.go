@@ -104,7 +104,7 @@ func (a *author) malformed() (item, error) {
 		if !f.owned {
 			it.Account = ""
 		}
-		it.Want, it.Flaw = wantInvalid, f.name
+		it.Want, it.Flaw, it.events = wantInvalid, f.name, 0
 		return it, nil
 	}
 }

@@ -26,9 +26,13 @@ type load struct {
 	pace     *rate.Limiter
 	giveUp   int // percent of the items that are left alone after a failure
 	patience time.Duration
+	// countEvents makes the pace one of events instead of batches.
+	countEvents bool
 
 	batches, refused, failures atomic.Int64
+	events                     atomic.Int64 // in batches, each counted when it is sent first
 	unavailable                atomic.Int64 // answers 503 and 429
+	answers, answering         atomic.Int64 // how many, and the ns they took together
 	slowest                    atomic.Int64 // ns, of answers for good
 }
 
@@ -41,6 +45,14 @@ func newLoad(j *journal, targets []string, perSecond float64) *load {
 			DialContext: (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
 		}},
 	}
+}
+
+// steady makes the load one of so many events a second on average: what a pause of
+// the machine held up for less than 10 s is made up for.
+func (l *load) steady(events float64) {
+	l.countEvents = true
+	l.pace = rate.NewLimiter(rate.Limit(events), int(10*events))
+	l.pace.AllowN(time.Now(), l.pace.Burst())
 }
 
 // run sends what the author writes until writing ends; what is begun is brought to
@@ -63,7 +75,11 @@ func (l *load) run(ctx, writing context.Context, a *author) error {
 			a.rnd.Shuffle(len(items), func(i, k int) { items[i], items[k] = items[k], items[i] })
 		}
 		for _, it := range items {
-			if l.pace.Wait(writing) != nil {
+			cost := 1
+			if l.countEvents {
+				cost = it.events
+			}
+			if l.pace.WaitN(writing, cost) != nil {
 				break
 			}
 			p := &parcel{item: it, id: l.journal.id(), extra: a.rnd.IntN(10) / 9 * (1 + a.rnd.IntN(3)), left: a.chance(l.giveUp)}
@@ -125,6 +141,7 @@ func (l *load) try(ctx context.Context, rnd *rand.Rand, p *parcel) error {
 	if p.tries == 0 {
 		lines[0].Item = &p.item
 		l.batches.Add(1)
+		l.events.Add(int64(p.events))
 	}
 	p.tries++
 	p.next = time.Now().Add(time.Duration(100+rnd.IntN(900)) * time.Millisecond)
@@ -195,12 +212,20 @@ func (l *load) post(ctx context.Context, target string, p *parcel) (int, error) 
 	if err := errors.Join(err, res.Body.Close()); err != nil {
 		return 0, err
 	}
-	for took := int64(time.Since(began)); ; {
+	took := int64(time.Since(began))
+	l.answers.Add(1)
+	l.answering.Add(took)
+	for {
 		slowest := l.slowest.Load()
 		if took <= slowest || l.slowest.CompareAndSwap(slowest, took) {
 			return res.StatusCode, nil
 		}
 	}
+}
+
+// meanAnswer is how long an answer for good took on average.
+func (l *load) meanAnswer() time.Duration {
+	return time.Duration(l.answering.Load() / max(1, l.answers.Load()))
 }
 
 // abandon sends the request, or half of it, and hangs up.

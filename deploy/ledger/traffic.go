@@ -115,6 +115,9 @@ func (a *author) bodies(proto item, token string, f film) ([]item, error) {
 		}
 		it := proto
 		it.Seq, it.Body = len(items), body
+		if it.Want == wantTaken {
+			it.events = n
+		}
 		items, events = append(items, it), events[n:]
 	}
 	return items, nil
