@@ -43,6 +43,9 @@ func (h *Handler) choose(ctx context.Context, m *media, addr, agent string, view
 		other.arms = m.arms
 		*m = other
 	}
+	if a.Poster != "" && !h.isMade(ctx, *m, a.Poster) {
+		return arm{}
+	}
 	if len(a.Player) > 0 {
 		m.player = a.Player
 	}
@@ -51,6 +54,21 @@ func (h *Handler) choose(ctx context.Context, m *media, addr, agent string, view
 		chosen.variant = m.arms.ID + ":" + a.Key
 	}
 	return chosen
+}
+
+// isMade tells whether a poster is there to be shown: an arm's is made in the moments
+// after its experiment has begun.
+func (h *Handler) isMade(ctx context.Context, m media, poster string) bool {
+	if m.pointer == nil {
+		return false
+	}
+	f, err := h.find(ctx, *m.pointer, poster)
+	if err != nil {
+		h.log.DebugContext(ctx, "poster of an arm is not there", "media_id", m.id, "experiment_id", m.arms.ID, "err", err)
+		return false
+	}
+	f.object.Close()
+	return true
 }
 
 // pick returns a number that says nothing of who it is for.

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/player"
 )
@@ -70,4 +72,23 @@ func TestThePosterIsThatOfTheViewersArm(t *testing.T) {
 	}
 	require.Len(t, seen, 2)
 	require.Greater(t, min(seen["poster"], seen["uploaded poster"]), 8)
+}
+
+// TestAPosterThatIsStillBeingMadeIsNotShownToAnybody asks in the moments after a test has
+// begun: everybody has the media's own poster, and nobody is counted.
+func TestAPosterThatIsStillBeingMadeIsNotShownToAnybody(t *testing.T) {
+	t.Parallel()
+	publish(t, "postmade01", "ready")
+	require.NoError(t, store.WriteSettings(t.Context(), blob.Settings{Account: account, Media: "postmade01", Experiment: &blob.Experiment{
+		ID: "experiment1", Arms: []blob.Arm{{Key: "a", Poster: "posters/notmadeyet/poster.jpg"}, {Key: "b", Poster: "posters/notmadetoo/poster.jpg"}},
+	}}))
+	server := serve(t, store, nil)
+	poster := get(t, server.URL+"/embed/medias/postmade01/poster.jpg")
+	require.Equal(t, http.StatusOK, poster.StatusCode)
+	require.Equal(t, "poster", poster.body)
+	named := config(t, server.URL+"/embed/medias/postmade01/config.json")
+	require.Equal(t, "poster", get(t, named["poster_url"].(string)).body)
+	claims, err := beacon.VerifyViewToken(viewKey, named["view_token"].(string), time.Now())
+	require.NoError(t, err)
+	require.Empty(t, claims.Variant)
 }
