@@ -20,17 +20,21 @@ func partitionLease(p int) string { return fmt.Sprintf("%spartition/%d", leasePr
 // share takes part in sharing out partitions until ctx is done: each process
 // holds a lease that says it is there and as many partitions as are its fair
 // share. A process that dies loses its leases after LeaseTTL; one that joins
-// gets its share as the others give theirs up.
+// gets its share as the others give theirs up. What one of them held runs out after
+// its membership, and what others give up is free when they have finished a batch: so
+// for a while after a change it is asked more often what is free.
 func (s *Sink) share(ctx context.Context, partitions []int, crew *crew) error {
-	tick := time.NewTicker(s.cfg.LeaseTTL / 4)
-	defer tick.Stop()
 	defer s.leave(ctx, crew)
-	renewed := time.Now()
+	renewed, members, restless := time.Now(), 0, time.Time{}
 	for {
-		err := s.claim(ctx, partitions, crew)
+		began := time.Now()
+		n, err := s.claim(ctx, partitions, crew)
 		switch {
 		case err == nil:
 			renewed = time.Now()
+			if n != members {
+				members, restless = n, renewed.Add(s.cfg.LeaseTTL/4)
+			}
 		case ctx.Err() != nil:
 		case time.Since(renewed) > s.cfg.LeaseTTL*3/4:
 			s.log.WarnContext(ctx, "leases cannot be renewed: leaving all partitions", "err", err)
@@ -38,43 +42,49 @@ func (s *Sink) share(ctx context.Context, partitions []int, crew *crew) error {
 		default:
 			s.log.WarnContext(ctx, "leases do not answer", "err", err)
 		}
+		pause := s.cfg.LeaseTTL / 4
+		if time.Now().Before(restless) {
+			pause = s.cfg.LeaseTTL / 20
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-time.After(time.Until(began.Add(pause))):
 		}
 	}
 }
 
-// claim renews what this process holds and moves towards its fair share.
-func (s *Sink) claim(ctx context.Context, partitions []int, crew *crew) error {
+// claim renews what this process holds and moves towards its fair share. It returns
+// how many processes share.
+func (s *Sink) claim(ctx context.Context, partitions []int, crew *crew) (members int, err error) {
 	once, cancel := context.WithTimeout(ctx, s.cfg.LeaseTTL/2)
 	defer cancel()
 	if _, err := s.leases.AcquireLease(once, memberPrefix+s.cfg.Holder, s.cfg.Holder, s.cfg.LeaseTTL); err != nil {
-		return err
+		return 0, err
 	}
-	members, err := s.leases.LeaseHolders(once, memberPrefix)
+	holders, err := s.leases.LeaseHolders(once, memberPrefix)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	share := (len(partitions) + len(members) - 1) / max(1, len(members))
+	members = len(holders)
+	share := (len(partitions) + members - 1) / max(1, members)
 	for _, p := range slices.Sorted(maps.Keys(crew.working)) {
 		if len(crew.working) > share {
 			crew.stop(p)
 			if err := s.leases.ReleaseLease(once, partitionLease(p), s.cfg.Holder); err != nil {
-				return err
+				return members, err
 			}
 			continue
 		}
 		held, err := s.leases.AcquireLease(once, partitionLease(p), s.cfg.Holder, s.cfg.LeaseTTL)
 		if err != nil {
-			return err
+			return members, err
 		}
 		if !held {
 			crew.stop(p)
 		}
 	}
-	return s.takeFree(ctx, once, partitions, share, crew)
+	return members, s.takeFree(ctx, once, partitions, share, crew)
 }
 
 // takeFree starts work on free partitions until the share is reached. once bounds
