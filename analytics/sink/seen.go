@@ -27,8 +27,12 @@ func (m *memory) state(bot bool) *ViewState {
 	return &m.states[0]
 }
 
-// usualView is about what remembering a view takes, in bytes.
-const usualView = 1 << 10
+// usualView is about what remembering a view takes, in bytes; bareView is what of it
+// is not texts: memory, key and their place in the cache.
+const (
+	usualView = 1 << 10
+	bareView  = 720
+)
 
 // newKnown remembers so many usual views. Those whose pages and campaigns have long
 // names, of which strangers may make up any number, take the place of several.
@@ -42,7 +46,7 @@ func newKnown(size int) (*known, error) {
 
 // weight is about what a view takes in memory, in bytes.
 func weight(key ViewKey, m *memory) uint32 {
-	n := usualView/2 + len(key.Account) + len(key.Media) + 8*len(m.seqs.runs)
+	n := bareView + len(key.Account) + len(key.Media) + 8*len(m.seqs.runs)
 	for i := range m.states {
 		s := &m.states[i]
 		for _, text := range []string{s.Visitor, s.Identity, s.Page, s.ReferrerHost, s.UTMSource, s.UTMMedium, s.UTMCampaign} {
