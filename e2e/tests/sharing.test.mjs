@@ -205,6 +205,29 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     await following.getByRole("button", { name: "Remove video 1" }).click();
     await until("the code to forget it", async () => !(await dashboard.getByTestId("chosen-code").inputValue()).includes("playlist"));
   });
+
+  await t.test("on a phone every place is in sight, and a row of tabs that goes on says so", async () => {
+    await dashboard.setViewportSize({ width: 390, height: 844 });
+    const places = dashboard.getByRole("navigation", { name: "Main" });
+    const inSight = (part) => part.evaluate((e) => {
+      const { left, right } = e.getBoundingClientRect();
+      return left >= 0 && right <= innerWidth;
+    });
+    for (const name of ["Library", "Analytics", "Leads", "Settings"]) assert.ok(await inSight(places.getByRole("link", { name })), name);
+    const row = dashboard.locator(".strip").filter({ has: dashboard.getByRole("tablist") });
+    const beyond = () => row.evaluate((e) => [e.hasAttribute("data-before"), e.hasAttribute("data-after")]);
+    for (const [name, edges] of [["Captions & chapters", [true, false]], ["Analytics", [false, true]]]) {
+      const tab = dashboard.getByRole("tab", { name });
+      await tab.focus();
+      await dashboard.keyboard.press("Enter");
+      await until(`${name} in sight`, () => inSight(tab));
+      await until(`the edges at ${name}`, async () => String(await beyond()) === String(edges));
+    }
+    await look("phone");
+    assert.ok(await dashboard.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing pushes the page wide");
+    await dashboard.setViewportSize({ width: 1280, height: 900 });
+    await until("no edges where all of it fits", async () => String(await beyond()) === "false,false");
+  });
   assert.equal((await api.call("GET", `/v1/media/${id}/access`)).visibility, "public");
   assert.deepEqual(dashboard.problems, [], "no errors in the dashboard");
 });
