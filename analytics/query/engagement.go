@@ -101,24 +101,25 @@ func (s *Service) heat(ctx context.Context, account, media string, into deltas) 
 // covered reads the sums of whole months, of whole days where the media is busy, and
 // draws what is left from views.
 func (s *Service) covered(ctx context.Context, account, media string, f Filter, into deltas) error {
-	c, busy := piecesOf(f.From, f.To, s.now()), false
-	days := newDeltas(len(into.first))
-	if sums := c.sums(); sums.sql.Len() > 0 {
-		err := s.eachSum(ctx, "engagement", sprintf(heatPiecesSQL, sums), append([]any{account, media}, sums.args...), func(read func(...any) error) error {
-			var ofDay uint8
+	now := s.now()
+	c, busy := piecesOf(f.From, f.To, now), false
+	ifBusy := newDeltas(len(into.first))
+	if statement := c.heatSQL(now); statement != "" {
+		err := s.eachSum(ctx, "engagement", statement, []any{account, media}, func(read func(...any) error) error {
+			var within uint8
 			var kind string
 			var cell uint32
 			var delta int64
-			if err := read(&ofDay, &kind, &cell, &delta); err != nil {
+			if err := read(&within, &kind, &cell, &delta); err != nil {
 				return err
 			}
 			switch {
-			case ofDay == 0:
+			case within != 0:
 				into.add(kind, cell, delta)
 			case kind == warehouse.KindBusy:
 				busy = true
 			default:
-				days.add(kind, cell, delta)
+				ifBusy.add(kind, cell, delta)
 			}
 			return nil
 		})
@@ -128,7 +129,7 @@ func (s *Service) covered(ctx context.Context, account, media string, f Filter, 
 	}
 	left := c.rest
 	if busy {
-		into.plus(days)
+		into.plus(ifBusy)
 		left = c.edges
 	}
 	if len(left) == 0 {

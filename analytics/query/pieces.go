@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -77,31 +78,102 @@ func ceiling(t time.Time, of, next func(time.Time) time.Time) time.Time {
 	return t
 }
 
-// heatPiecesSQL reads the sums of months and days, and whether the media is busy.
-const heatPiecesSQL = "SELECT grain = 'day', toString(kind), cell, sum(delta) FROM heat WHERE account_id = ? AND media_id = ? AND (%s) GROUP BY grain, kind, cell"
+// sums of a busy media that together are the whole days of a range: months, days that
+// are not in them, and days of them that are not in the range. A day has as many rows as
+// a month, so the fewest are read.
+type sums struct{ months, more, less []span }
 
-// sums returns the condition on heat of what is in months and days.
-func (c *pieces) sums() *clause {
-	var list []string
-	out := &clause{}
-	add := func(grain string, spans []span) {
-		for _, s := range spans {
-			condition := "grain = '" + grain + "'"
-			if !s.from.IsZero() {
-				condition, out.args = condition+" AND bucket >= toDate(?)", append(out.args, s.from.Format(time.DateOnly))
-			}
-			if !s.to.IsZero() {
-				condition, out.args = condition+" AND bucket < toDate(?)", append(out.args, s.to.Format(time.DateOnly))
-			}
-			list = append(list, condition)
+// busySums returns the sums of the whole days of a range.
+func (c *pieces) busySums(now time.Time) sums {
+	usual := sums{months: c.months, more: c.days}
+	if len(c.days) == 0 {
+		return usual
+	}
+	all := c.wholeDays()
+	var out sums
+	var whole span
+	if before, after := floor(all.from, monthOf), ceiling(all.from, monthOf, nextMonth); all.from.Sub(before) < after.Sub(all.from) {
+		whole.from, out.less = before, parts(span{before, all.from})
+	} else {
+		whole.from, out.more = after, parts(span{all.from, after})
+	}
+	last := ceiling(now.UTC(), dayOf, nextDay) // no day has rows from here on
+	if before, after := floor(all.to, monthOf), ceiling(all.to, monthOf, nextMonth); earlier(after, last).Sub(all.to) < all.to.Sub(before) {
+		whole.to, out.less = after, append(out.less, parts(span{all.to, after})...)
+	} else {
+		whole.to, out.more = before, append(out.more, parts(span{before, all.to})...)
+	}
+	none := !whole.from.IsZero() && !whole.to.IsZero() && !whole.from.Before(whole.to)
+	if none || daysOf(out.more)+daysOf(out.less) >= daysOf(usual.more) {
+		return usual
+	}
+	out.months = []span{whole}
+	return out
+}
+
+// wholeDays is from the first of the whole days, or of the months, to the last.
+func (c *pieces) wholeDays() span {
+	all := span{c.days[0].from, c.days[len(c.days)-1].to}
+	for _, m := range c.months {
+		if m.from.IsZero() || m.from.Before(all.from) {
+			all.from = m.from
+		}
+		if m.to.IsZero() || m.to.After(all.to) {
+			all.to = m.to
 		}
 	}
-	add("month", c.months)
-	if add("day", c.days); len(c.days) > 0 {
-		list = append(list, "grain = 'day' AND bucket = toDate(0) AND kind = '"+warehouse.KindBusy+"'")
+	return all
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
 	}
-	out.sql.WriteString(strings.Join(list, " OR "))
-	return out
+	return b
+}
+
+func daysOf(list []span) (n time.Duration) {
+	for _, s := range list {
+		n += s.to.Sub(s.from)
+	}
+	return n / (24 * time.Hour)
+}
+
+// heatPiecesSQL reads sums of months and days, those of whole months in the range apart
+// from what is of use only if the media is busy, and whether it is. What is to be taken
+// away has the other sign.
+const heatPiecesSQL = "SELECT toUInt8(%s) AS within, toString(kind), cell, sum(if(%s, -delta, delta)) FROM heat WHERE account_id = ? AND media_id = ? AND (%s) GROUP BY within, kind, cell"
+
+// heatSQL returns the statement that reads the sums of the range, or "" if there are none.
+func (c *pieces) heatSQL(now time.Time) string {
+	if len(c.months) == 0 && len(c.days) == 0 {
+		return ""
+	}
+	busy, asked := c.busySums(now), []string{inSpans("month", c.months)}
+	if len(c.days) > 0 {
+		asked = append(asked, inSpans("month", busy.months), inSpans("day", busy.more), inSpans("day", busy.less),
+			"grain = 'day' AND bucket = toDate(0) AND kind = '"+warehouse.KindBusy+"'")
+	}
+	return fmt.Sprintf(heatPiecesSQL, inSpans("month", c.months), inSpans("day", busy.less), strings.Join(asked, " OR "))
+}
+
+// inSpans returns the condition on heat of what is of a grain and in one of the spans.
+func inSpans(grain string, spans []span) string {
+	var list []string
+	for _, s := range spans {
+		condition := "grain = '" + grain + "'"
+		if !s.from.IsZero() {
+			condition += " AND bucket >= toDate('" + s.from.Format(time.DateOnly) + "')"
+		}
+		if !s.to.IsZero() {
+			condition += " AND bucket < toDate('" + s.to.Format(time.DateOnly) + "')"
+		}
+		list = append(list, "("+condition+")")
+	}
+	if len(list) == 0 {
+		return "0"
+	}
+	return strings.Join(list, " OR ")
 }
 
 // within narrows a condition on views to spans.
