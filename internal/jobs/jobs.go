@@ -65,7 +65,7 @@ func New(db *catalog.DB, cfg Config, log *slog.Logger) (*Client, error) {
 	c := &Client{db: db, cfg: cfg, log: log, id: "worker-" + catalog.NewID(), workers: river.NewWorkers()}
 	rc := &river.Config{
 		ID:              c.id,
-		Logger:          log,
+		Logger:          riverLog(log),
 		Workers:         c.workers,
 		SoftStopTimeout: cfg.StopGrace,
 		JobTimeout:      river.JobTimeoutDefault,
@@ -121,7 +121,7 @@ const migrateLock int64 = 0x7669_7461 // "vita"
 
 // Migrate brings River's own tables to this release's version.
 func Migrate(ctx context.Context, db *catalog.DB, log *slog.Logger) error {
-	cfg := &rivermigrate.Config{Logger: log}
+	cfg := &rivermigrate.Config{Logger: riverLog(log)}
 	if pool := db.Postgres(); pool != nil {
 		// River's migrations do not expect company, and several processes may start
 		// at once: the first one works while the others wait.
