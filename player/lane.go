@@ -217,7 +217,7 @@ func parsePlain(head []byte) (plain, bool) {
 	for len(rest) > 0 {
 		line, rest, ok = bytes.Cut(rest, []byte("\r\n"))
 		name, value, colon := bytes.Cut(line, []byte(":"))
-		if !ok || !colon || !isName(name) || bytes.ContainsAny(value, "\n\x00") {
+		if !ok || !colon || !isName(name) || !isValue(value) {
 			return r, false
 		}
 		if bytes.EqualFold(name, []byte("Host")) {
@@ -238,6 +238,16 @@ func isName(name []byte) bool {
 		}
 	}
 	return len(name) > 0
+}
+
+// isValue refuses what the server would: control characters, a bare CR among them.
+func isValue(value []byte) bool {
+	for _, c := range value {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // field takes one header field. It returns false for those that ask for something.
