@@ -21,6 +21,19 @@ const backItem =
 // Menus slide under each other but for viewers who prefer less motion.
 const slide = "transition: transform .2s";
 
+// A menu takes the focus at the end of a transition. One that is opened again while it
+// closes may have none, and what it waits for then comes with another's, when the focus
+// is within and it would note that as the place to give it back to.
+const entering = 'this.addEventListener("transitionend", () => this.focus(), { once: true });';
+const entered = `
+  const enter = () => {
+    clearTimeout(late);
+    this.removeEventListener("transitionend", enter);
+    if (!this.hidden && !containsComposedNode(this, getActiveElement())) this.focus();
+  };
+  const late = setTimeout(enter, 350);
+  this.addEventListener("transitionend", enter);`;
+
 const ruleHelpers = /function getCSSRule\([\s\S]*?\nfunction getNumericAttr/;
 
 /** Rewrites the templates of media-chrome's elements for a strict CSP. */
@@ -47,6 +60,8 @@ export function mediaChromePlugin() {
         if (args.path.endsWith("media-chrome-menu.js")) {
           if (!code.includes(backButton)) throw new Error(`${args.path}: the back button has changed`);
           code = code.replace(backButton, backItem);
+          if (!code.includes(entering)) throw new Error(`${args.path}: menus take the focus in another way`);
+          code = code.replace(entering, entered);
           if (code.split(slide).length !== 3) throw new Error(`${args.path}: menus slide in another way`);
           code = code.replaceAll(slide, "transition: transform var(--vitascope-slide, .2s)");
         }

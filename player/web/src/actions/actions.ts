@@ -36,8 +36,11 @@ export function addActions(player: Player): void {
       done.add(action.id);
       video.removeEventListener("play", hold);
       player.controller.classList.remove("asking");
+      // Whoever has answered is at the controls now, which are there again.
+      if ((player.controller.getRootNode() as ShadowRoot).activeElement === player.controller) {
+        player.controller.querySelector<HTMLElement>("media-play-button")?.focus();
+      }
       if (playing && !video.ended) video.play().catch(() => {});
-      else player.controller.querySelector<HTMLElement>("media-play-button")?.focus();
       check();
     };
     open = (action.type === "gate" ? emailGate : callToAction)(player, action, finish);

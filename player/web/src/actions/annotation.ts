@@ -20,5 +20,11 @@ export function annotation(player: Player, action: ActionConfig): Shown {
     };
   }
   player.controller.append(note);
-  return { close: () => note.remove() };
+  return {
+    close() {
+      const left = note.matches(":focus");
+      note.remove();
+      if (left) player.controller.querySelector<HTMLElement>("media-play-button")?.focus();
+    },
+  };
 }

@@ -35,6 +35,7 @@ export function emailGate(player: Player, action: ActionConfig, done: () => void
   const row = element("div", "", "row");
   row.append(send);
   let failures = 0;
+  let sending = false;
   const close = (): void => {
     shown.close();
     done();
@@ -57,19 +58,23 @@ export function emailGate(player: Player, action: ActionConfig, done: () => void
   };
   form.onsubmit = async (event) => {
     event.preventDefault();
+    if (sending) return;
     for (const input of form.querySelectorAll("input")) input.removeAttribute("aria-invalid");
     problem.textContent = "";
     if (!email.input.validity.valid) {
       return wrong(email.input, email.input.value ? "That does not look like an email address." : "Enter your email address to go on.");
     }
     if (action.consent && !agree.input.checked) return wrong(agree.input, "Agree to go on.");
-    send.disabled = true;
+    // Not disabled: that would take the focus from it.
+    sending = true;
+    send.ariaDisabled = "true";
     const answer = await submit(config.leads_url ?? "", {
       view_token: config.view_token, action_id: action.id, email: email.input.value.trim(),
       ...Object.fromEntries(more.map(({ input }) => [input.name, input.value.trim()])),
       ...(action.consent && { consent: action.consent }), page: location.origin + location.pathname,
     });
-    send.disabled = false;
+    sending = false;
+    send.ariaDisabled = null;
     if (answer.problem) {
       problem.textContent = answer.problem;
       // Nobody is locked out because the server is away.

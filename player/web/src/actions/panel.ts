@@ -16,7 +16,10 @@ export function panel(player: Player, label: string, content: HTMLElement, escap
   box.append(content);
   box.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Escape" && escape) escape();
+    if (event.key === "Escape" && escape) {
+      event.preventDefault(); // a dialog around the player stays
+      escape();
+    }
     if (event.key !== "Tab") return;
     const stops = [...box.querySelectorAll<HTMLElement>("a[href], button, input")].filter((el) => !el.hidden);
     const at = stops.indexOf(root.activeElement as HTMLElement);
@@ -29,7 +32,13 @@ export function panel(player: Player, label: string, content: HTMLElement, escap
   controller.append(box);
   // Those who are at the player are brought to what it asks; others are not moved.
   if (held || document.fullscreenElement) box.querySelector<HTMLElement>("input, a[href], button")?.focus();
-  return { close: () => box.remove() };
+  return {
+    close() {
+      const left = box.contains(root.activeElement);
+      box.remove();
+      if (left) controller.focus();
+    },
+  };
 }
 
 /** An element with text, which is never markup. */

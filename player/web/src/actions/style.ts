@@ -55,7 +55,7 @@ export const css = /* css */ `
   cursor: pointer;
 }
 .action .main { background: var(--vitascope-accent, #6457f9); box-shadow: none; font-weight: 600 }
-.action button:disabled { opacity: .6 }
+.action button[aria-disabled=true] { opacity: .6 }
 .action :is(button, a):hover { filter: brightness(1.12) }
 .action :is(button, a, input):focus-visible { outline: 2px solid #fff; outline-offset: 2px }
 .annotation {

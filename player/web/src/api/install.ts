@@ -85,9 +85,11 @@ function methods(facade: Facade, host: Host): Partial<VitascopeAPI> {
     async replaceWithMedia(id, { autoplay = true } = {}) {
       const detail = { from: host.config?.media_id ?? "", to: id };
       host.dispatchEvent(new CustomEvent("before-replace", { detail }));
+      const held = host.matches(":focus-within");
       const known = new Promise<void>((done) => host.addEventListener("api-ready", () => done(), { once: true }));
       host.setAttribute("media-id", id);
       await known;
+      if (held) facade.root.querySelector("button")?.focus();
       await host.whenApiReady();
       host.dispatchEvent(new CustomEvent("after-replace", { detail }));
       if (autoplay) await host.play();

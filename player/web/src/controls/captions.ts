@@ -91,6 +91,10 @@ export function liftCaptions({ video, controller, signal }: Player): void {
   };
   for (const type of ["addtrack", "change"]) video.textTracks.addEventListener(type, follow, { signal });
   follow();
+  // Of the box, which the video's own event is not about.
+  const resized = new ResizeObserver(lay);
+  resized.observe(video);
+  signal.addEventListener("abort", () => resized.disconnect());
 }
 
 // How many rows a cue takes: its lines are broken where the picture ends.

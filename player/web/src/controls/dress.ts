@@ -73,12 +73,26 @@ export function dress(player: Player): void {
   installAPI(facade);
   tellOfFullscreen(host, player.signal);
   if (focused) controller.querySelector<HTMLElement>("media-play-button")?.focus();
+  stepByKeys(player);
   callMenus(player);
   callLater(player);
   controller.addEventListener("keydown", ({ key, ctrlKey, altKey, metaKey }) => {
     if (key === "?" && !(ctrlKey || altKey || metaKey)) import("../panels/keys").then((m) => m.toggleKeys(player), () => {});
   }, { signal: player.signal });
   player.signal.addEventListener("abort", () => controller.replaceChildren());
+}
+
+/** What an arrow does anywhere in the player, in seconds. */
+const STEPS: Record<string, number> = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5 };
+
+// On the scrubber too: its own step would be a hundredth of the film, however long that is.
+function stepByKeys({ controller, video, signal }: Player): void {
+  controller.querySelector<HTMLElement>("media-time-range")?.addEventListener("keydown", (event) => {
+    const step = STEPS[event.key];
+    if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    video.currentTime = Math.min(Math.max(0, video.currentTime + step), video.duration || 0);
+  }, { signal });
 }
 
 /** Says over the picture what went wrong and what can be done. */

@@ -28,6 +28,7 @@ export function notice(failure: Failure, retry: () => void): HTMLElement {
     const button = document.createElement("button");
     button.textContent = "Try again";
     button.onclick = () => {
+      box.parentElement?.querySelector<HTMLElement>("media-play-button")?.focus();
       box.remove();
       retry();
     };

@@ -63,20 +63,39 @@ export function addMenus(player: Player): void {
     }));
   }
   if (captionTracks(video).length > 0 && on("transcript")) {
-    menu.append(command("Transcript", () => void import("../panels/transcript").then((m) => m.toggleTranscript(player), () => {})));
+    menu.append(command("Transcript", () => call(player, import("../panels/transcript").then((m) => m.toggleTranscript))));
   }
-  menu.append(command("Keyboard shortcuts", () => void import("../panels/keys").then((m) => m.toggleKeys(player), () => {})));
+  menu.append(command("Keyboard shortcuts", () => call(player, import("../panels/keys").then((m) => m.toggleKeys))));
   const menus = [...template.content.children];
   controller.append(template.content);
   reportChoices(player);
   signal.addEventListener("abort", () => menus.forEach((m) => m.remove()));
 }
 
+// Opens a panel when it has come, unless the viewer has left with escape by then.
+function call(player: Player, coming: Promise<(player: Player) => void>): void {
+  const { controller, signal } = player;
+  const here = new AbortController();
+  const off = ({ key }: KeyboardEvent): void => void (key === "Escape" && here.abort());
+  controller.addEventListener("keydown", off, { capture: true, signal: AbortSignal.any([signal, here.signal]) });
+  coming.then((open) => {
+    if (here.signal.aborted || signal.aborted) return;
+    here.abort();
+    open(player);
+  }, () => here.abort());
+}
+
 // An entry that does something and closes the menu.
 function command(text: string, run: () => void): HTMLElement {
   const item = document.createElement("media-chrome-menu-item");
   item.textContent = text;
-  item.addEventListener("click", run);
+  item.addEventListener("click", () => {
+    // First, as a menu that loses the focus takes it back to its button.
+    const menu = item.closest<HTMLElement>("media-settings-menu");
+    menu?.parentElement?.querySelector<HTMLElement>("media-settings-menu-button")?.focus();
+    if (menu) menu.hidden = true;
+    run();
+  });
   item.addEventListener("keyup", (event) => {
     if (event.key === "Enter" || event.key === " ") item.click();
   });

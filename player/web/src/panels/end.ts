@@ -77,9 +77,13 @@ export function addEnd(player: Player): void {
 
   const show = (on: boolean): void => {
     if (on === !screen.hidden) return;
-    const held = controller.contains((controller.getRootNode() as ShadowRoot).activeElement);
+    const { activeElement } = controller.getRootNode() as ShadowRoot;
+    const held = on ? activeElement === controller || !!activeElement?.closest("media-control-bar") : screen.contains(activeElement);
     screen.hidden = !on;
-    if (!on) return;
+    if (!on) {
+      if (held) controller.querySelector<HTMLElement>("media-play-button")?.focus();
+      return;
+    }
     player.act("end_screen", "end", "impression");
     // Those at the controls go on from the first thing to do; others are not moved.
     if (held) again.focus();

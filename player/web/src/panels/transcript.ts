@@ -72,7 +72,9 @@ function show(player: Player): () => void {
   // Its keys are not the player's.
   panel.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Escape") close();
+    if (event.key !== "Escape") return;
+    event.preventDefault(); // a dialog around the player stays
+    close();
   }, until);
   panel.addEventListener("keyup", (event) => event.stopPropagation(), until);
   panel.addEventListener("click", (event) => event.stopPropagation(), until);

@@ -41,8 +41,10 @@ export function addPlaylist(player: Player): void {
   let card: HTMLElement | null = null;
   const hide = (): void => {
     clearInterval(timer);
+    const held = !!card?.contains((controller.getRootNode() as ShadowRoot).activeElement);
     card?.remove();
     card = null;
+    if (held) controller.querySelector<HTMLElement>("media-play-button")?.focus();
   };
   const go = (): void => {
     hide();
@@ -75,7 +77,10 @@ export function addPlaylist(player: Player): void {
         if (left <= 0) go();
       }, 1000);
     }
+    const { activeElement } = controller.getRootNode() as ShadowRoot;
     controller.append(card);
+    // Those at the controls have it at hand before it is over; others are not moved.
+    if (activeElement === controller || activeElement?.closest("media-control-bar")) now.focus();
   };
   video.addEventListener("ended", offer, { signal });
   for (const type of ["play", "seeking"]) video.addEventListener(type, hide, { signal });

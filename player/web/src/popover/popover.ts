@@ -53,7 +53,7 @@ export function popover(facade: Facade, mode: "popover" | "link"): void {
     if (!dialog.open) {
       const { width = 16, height = 9, has_video = true } = host.config ?? {};
       dialog.style.setProperty("--ratio", String(has_video && width && height ? width / height : 16 / 9));
-      if (mode === "popover") {
+      if (box.parentNode !== dialog) {
         box.replaceWith(opener);
         dialog.append(box);
       }

@@ -131,3 +131,23 @@ test("captions are readable on a page zoomed to 200 %", async () => {
   await readable(page, 15);
   await page.context().close();
 });
+
+for (const state of ["paused", "playing"]) {
+  test(`captions follow the player's box at once when it is made narrower or wider, ${state}`, async () => {
+    const page = await open({ viewport: { width: 1280, height: 720 } });
+    const player = page.locator("vitascope-player");
+    if (state === "playing") {
+      await player.evaluate((e) => {
+        e.playbackRate = 0.25; // one cue for all of it, and none that follows
+        return e.play();
+      });
+      await page.mouse.move(300, 200);
+    }
+    for (const width of [400, 900, 300]) {
+      await page.setViewportSize({ width, height: Math.round((width * 9) / 16) });
+      await player.hover({ position: { x: 40 + width / 50, y: 40 } }); // the controls stay
+      await readable(page, 15);
+    }
+    await page.context().close();
+  });
+}

@@ -72,6 +72,15 @@ async function captioned(dir, path, seconds, res) {
   return res.end(await readFile(join(dir, name)));
 }
 
+// The same video with sound in two languages, which is the same sound.
+async function spoken(dir, res) {
+  const text = await readFile(join(dir, "multivariant.m3u8"), "utf8");
+  res.setHeader("Content-Type", types[".m3u8"]);
+  return res.end(text.replace(/^#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="([^"]*)".*URI="([^"]*)".*$/m, (_, group, uri) =>
+    [["English", "en", "YES", ""], ["Deutsch", "de", "NO", "?de"]].map(([name, language, by, query]) =>
+      `#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="${group}",NAME="${name}",LANGUAGE="${language}",DEFAULT=${by},AUTOSELECT=YES,CHANNELS="2",URI="${uri}${query}"`).join("\n")));
+}
+
 async function listen(handler) {
   const server = createServer(handler);
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
@@ -96,6 +105,7 @@ export async function start({ seconds = 30 } = {}) {
     if (world.pages[path]) return page(world, path, res);
     if (path.endsWith("/storyboard.vtt")) return res.setHeader("Content-Type", "text/vtt").end(storyboard(seconds));
     if (world.missing && path.endsWith(world.missing)) return res.writeHead(404).end();
+    if (path.endsWith("/spoken/multivariant.m3u8")) return spoken(dir, res);
     if (path.includes("/captioned/")) return captioned(dir, path, seconds, res);
     const file = path.startsWith("/hls/") ? join(dir, path.split("/").pop())
       : join(dist, path.replace("/assets/player/", "assets/"));
