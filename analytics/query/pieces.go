@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
 // span is a range of time, from included and to not; zero is open.
@@ -142,25 +140,46 @@ func daysOf(list []span) (n time.Duration) {
 // heatPiecesSQL reads sums of months and days, those of whole months in the range apart
 // from what is of use only if the media is busy, and whether it is. What is to be taken
 // away has the other sign.
-const heatPiecesSQL = "SELECT toUInt8(%s) AS within, toString(kind), cell, sum(if(%s, -delta, delta)) FROM heat WHERE account_id = ? AND media_id = ? AND (%s) GROUP BY within, kind, cell"
+const heatPiecesSQL = "SELECT toUInt8(%s) AS within, kind, cell, sum(if(%s, -delta, delta)) FROM heat WHERE account_id = ? AND media_id = ? AND (%s) GROUP BY within, kind, cell"
 
 // heatSQL returns the statement that reads the sums of the range, or "" if there are none.
 func (c *pieces) heatSQL(now time.Time) string {
 	if len(c.months) == 0 && len(c.days) == 0 {
 		return ""
 	}
-	busy, asked := c.busySums(now), []string{inSpans("month", c.months)}
+	busy := c.busySums(now)
+	var within, less, asked sumsWhere
+	within.add("month", c.months, nextMonth)
+	less.add("day", busy.less, nextDay)
+	asked.add("month", c.months, nextMonth)
 	if len(c.days) > 0 {
-		asked = append(asked, inSpans("month", busy.months), inSpans("day", busy.more), inSpans("day", busy.less),
-			"grain = 'day' AND bucket = toDate(0) AND kind = '"+warehouse.KindBusy+"'")
+		asked.add("month", busy.months, nextMonth)
+		asked.add("day", busy.more, nextDay)
+		asked.add("day", busy.less, nextDay)
+		asked.list = append(asked.list, "('day', '1970-01-01')") // of no day: the mark of a busy media
 	}
-	return fmt.Sprintf(heatPiecesSQL, inSpans("month", c.months), inSpans("day", busy.less), strings.Join(asked, " OR "))
+	return fmt.Sprintf(heatPiecesSQL, &within, &less, &asked)
 }
 
-// inSpans returns the condition on heat of what is of a grain and in one of the spans.
-func inSpans(grain string, spans []span) string {
-	var list []string
+// sumsWhere is a condition on heat: sums that are named one by one, which takes less
+// time than ranges do, and ranges that are open or long.
+type sumsWhere struct{ list, ranges []string }
+
+// mostNamed is how many sums of a span are named at most.
+const mostNamed = 100
+
+func (b *sumsWhere) add(grain string, spans []span, next func(time.Time) time.Time) {
 	for _, s := range spans {
+		var named []string
+		if !s.from.IsZero() && !s.to.IsZero() {
+			for at := s.from; at.Before(s.to) && len(named) <= mostNamed; at = next(at) {
+				named = append(named, "('"+grain+"', '"+at.Format(time.DateOnly)+"')")
+			}
+			if len(named) <= mostNamed {
+				b.list = append(b.list, named...)
+				continue
+			}
+		}
 		condition := "grain = '" + grain + "'"
 		if !s.from.IsZero() {
 			condition += " AND bucket >= toDate('" + s.from.Format(time.DateOnly) + "')"
@@ -168,12 +187,19 @@ func inSpans(grain string, spans []span) string {
 		if !s.to.IsZero() {
 			condition += " AND bucket < toDate('" + s.to.Format(time.DateOnly) + "')"
 		}
-		list = append(list, "("+condition+")")
+		b.ranges = append(b.ranges, "("+condition+")")
 	}
-	if len(list) == 0 {
+}
+
+func (b *sumsWhere) String() string {
+	all := b.ranges
+	if len(b.list) > 0 {
+		all = append([]string{"(grain, bucket) IN (" + strings.Join(b.list, ", ") + ")"}, all...)
+	}
+	if len(all) == 0 {
 		return "0"
 	}
-	return strings.Join(list, " OR ")
+	return strings.Join(all, " OR ")
 }
 
 // within narrows a condition on views to spans.
