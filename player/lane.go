@@ -204,7 +204,7 @@ func parsePlain(head []byte) (plain, bool) {
 	}
 	if len(query) > 0 {
 		said, ok := bytes.CutPrefix(query, []byte(cmcdParam))
-		if !ok || len(said) > maxCMCD || bytes.IndexByte(said, '&') >= 0 {
+		if !ok || len(said) > maxCMCD || bytes.ContainsFunc(said, isForeign) {
 			return r, false
 		}
 		decoded, err := url.QueryUnescape(string(said))
@@ -239,6 +239,10 @@ func isName(name []byte) bool {
 	}
 	return len(name) > 0
 }
+
+// isForeign tells what the one parameter that is taken has only when it is escaped: what
+// ends it, and what is in no address.
+func isForeign(c rune) bool { return c <= ' ' || c >= 0x7f || c == '&' || c == '#' }
 
 // isValue refuses what the server would: control characters, a bare CR among them.
 func isValue(value []byte) bool {

@@ -14,6 +14,7 @@ func FuzzLane(f *testing.F) {
 	// Found by fuzzing. The store of this package's tests works in a folder of its own, so
 	// that testdata/fuzz is not read.
 	f.Add([]byte("GET /hls/ HTTP/1.1\r\nHost:\r\r\n"))
+	f.Add([]byte("GET /hls/?CMCD=0 000 HTTP/1.1\r\nHost: x\r\n"))
 	f.Fuzz(func(t *testing.T, head []byte) {
 		if !bytes.HasPrefix(head, hlsPrefix) || !bytes.HasSuffix(head, []byte("\r\n")) || bytes.Contains(head, []byte("\r\n\r\n")) {
 			return
