@@ -167,7 +167,15 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     await guest.goto(`${server.url}/watch/${id}`);
     await guest.getByRole("button", { name: /^Play/ }).waitFor();
     await assertAccessible(guest, "watch page");
-    await guest.getByRole("button", { name: /^Play/ }).click();
+    // By keys alone: the first thing the tab key reaches plays it, and shows that it has the focus.
+    await guest.keyboard.press("Tab");
+    const focus = await guest.evaluate(() => {
+      const at = document.activeElement.shadowRoot.activeElement;
+      return [at.ariaLabel, at.matches(":focus-visible") && getComputedStyle(at).outlineStyle !== "none"];
+    });
+    assert.match(focus[0], /^Play/);
+    assert.ok(focus[1], "the focus shows");
+    await guest.keyboard.press("Enter");
     await plays(guest);
     await guest.evaluate(`${findVideo}.pause()`);
     await guest.locator("media-settings-menu-button").waitFor();
