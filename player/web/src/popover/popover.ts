@@ -48,6 +48,12 @@ export function popover(facade: Facade, mode: "popover" | "link"): void {
   }
   root.append(dialog);
 
+  // As the page was told: closing is told in a task of its own.
+  let shown = false;
+  const tell = (now: boolean): void => {
+    if (shown !== now) host.dispatchEvent(new Event(now ? "popover-show" : "popover-hide"));
+    shown = now;
+  };
   const start = facade.play.bind(facade);
   const open = (): Promise<void> => {
     if (!dialog.open) {
@@ -58,7 +64,7 @@ export function popover(facade: Facade, mode: "popover" | "link"): void {
         dialog.append(box);
       }
       dialog.showModal();
-      host.dispatchEvent(new Event("popover-show"));
+      tell(true);
     }
     return start();
   };
@@ -67,8 +73,9 @@ export function popover(facade: Facade, mode: "popover" | "link"): void {
   // A click beside the box, on the backdrop.
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
+    if (dialog.open) return; // again, since this was on its way
     facade.video.pause();
-    host.dispatchEvent(new Event("popover-hide"));
+    tell(false);
     opener.focus();
   });
 }

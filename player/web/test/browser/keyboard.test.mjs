@@ -374,6 +374,33 @@ for (const mode of ["link", "popover"]) {
   });
 }
 
+test("a dialog opened again before its closing was told plays on", async () => {
+  env.world.media.film = spoken();
+  const page = await open("mode=popover muted");
+  await tabTo(page, /^button Play: Counter/);
+  await press(page, "Enter");
+  await at(page, 0.3);
+  const told = await el(page).evaluate(async (e) => {
+    const told = [];
+    for (const name of ["popover-show", "popover-hide"]) e.addEventListener(name, () => told.push(name));
+    const dialog = e.shadowRoot.querySelector("dialog");
+    const closed = new Promise((resolve) => dialog.addEventListener("close", resolve));
+    dialog.close();
+    e.shadowRoot.querySelector("button").click();
+    await closed;
+    return told;
+  });
+  assert.deepEqual(told, []);
+  assert.equal(await prop(page, "paused"), false);
+  const from = await prop(page, "currentTime");
+  await at(page, from + 0.3);
+  await press(page, "Escape");
+  await until(() => prop(page, "paused"), "the pause", LONG);
+  await on(page, /^button Play: Counter/);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
 for (const what of ["Transcript", "Keyboard shortcuts"]) {
   test(`escape while it is on its way calls off: ${what}`, async () => {
     env.world.media.film = spoken();
