@@ -26,7 +26,7 @@ type Config struct {
 	// default 16 MiB.
 	WriteBytes int
 	// KnownViews is how many views of the usual size (1 KiB) each partition
-	// remembers; others are looked up in the warehouse. At least 100, default 20,000.
+	// remembers; others are looked up in the warehouse. At least 100, default 10,000.
 	KnownViews int
 	// FlushGrace is how long a batch under way may take to finish when the sink
 	// stops. Default 5 s.
@@ -42,7 +42,7 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		FlushInterval: time.Second, BatchRecords: 5000, BatchBytes: 8 << 20, BatchRowBytes: 4 << 20, WriteBytes: 16 << 20, KnownViews: 20_000,
+		FlushInterval: time.Second, BatchRecords: 5000, BatchBytes: 8 << 20, BatchRowBytes: 4 << 20, WriteBytes: 16 << 20, KnownViews: 10_000,
 		FlushGrace: 5 * time.Second, StatementTimeout: time.Minute, LeaseTTL: 20 * time.Second,
 	}
 }
