@@ -28,14 +28,21 @@ type LiveMinute struct {
 	Viewers uint64    `json:"viewers" doc:"Views of which something was playing, starting or rebuffering in this minute."`
 }
 
+// lastWordSQL is one row a view heard of: whether its last word was that it plays,
+// starts or rebuffers.
+const lastWordSQL = `
+	SELECT media_id, view_id, argMax(kind, (seq, idx)) NOT IN ('pause', 'end') AND max(plays) > 0 AS playing FROM (
+		SELECT media_id, view_id, kind, seq, idx, kind IN ('play', 'watch', 'startup', 'stall', 'rebuffer', 'seek_wait') AS plays FROM events
+		WHERE account_id = ? AND received_at >= fromUnixTimestamp64Milli(?, 'UTC') AND NOT bot
+			AND kind IN ('play', 'pause', 'end', 'watch', 'startup', 'stall', 'rebuffer', 'seek', 'seek_wait') %s)
+	GROUP BY media_id, view_id`
+
 const liveNowSQL = `
-	SELECT media_id, countIf(playing) FROM (
-		SELECT media_id, view_id, argMax(kind, (seq, idx)) NOT IN ('pause', 'end') AND max(plays) > 0 AS playing FROM (
-			SELECT media_id, view_id, kind, seq, idx, kind IN ('play', 'watch', 'startup', 'stall', 'rebuffer', 'seek_wait') AS plays FROM events
-			WHERE account_id = ? AND received_at >= fromUnixTimestamp64Milli(?, 'UTC') AND NOT bot
-				AND kind IN ('play', 'pause', 'end', 'watch', 'startup', 'stall', 'rebuffer', 'seek', 'seek_wait') %s)
-		GROUP BY media_id, view_id)
+	SELECT media_id, countIf(playing) FROM (` + lastWordSQL + `)
 	GROUP BY media_id HAVING countIf(playing) > 0 ORDER BY countIf(playing) DESC, media_id`
+
+const liveViewsSQL = `
+	SELECT toString(view_id) FROM (` + lastWordSQL + `) WHERE playing`
 
 const liveMinutesSQL = `
 	SELECT toUnixTimestamp(toStartOfMinute(received_at)) AS minute, uniqExact(media_id, view_id) FROM events
@@ -87,4 +94,33 @@ func (s *Service) Live(ctx context.Context, account, media string) (*Live, error
 		return nil
 	})
 	return out, err
+}
+
+// markLive marks the views that are watched now, as Live counts them. Most pages
+// have none that was heard of lately, and cost nothing.
+func (s *Service) markLive(ctx context.Context, account string, views []View) error {
+	now := s.now()
+	live := make(map[string]bool)
+	var media, ids []string
+	for _, v := range views {
+		if now.Sub(v.LastSeenAt) < liveFor {
+			media, ids = append(media, v.MediaID), append(ids, v.ViewID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	narrow := &clause{}
+	narrow.and("AND media_id IN (?) AND view_id IN (?)", media, ids)
+	args := append([]any{account, now.Add(-liveFor).UnixMilli()}, narrow.args...)
+	err := s.each(ctx, "live views", sprintf(liveViewsSQL, narrow), args, func(read func(...any) error) error {
+		var id string
+		err := read(&id)
+		live[id] = true
+		return err
+	})
+	for i := range views {
+		views[i].Live = live[views[i].ViewID]
+	}
+	return err
 }

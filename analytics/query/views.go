@@ -44,7 +44,7 @@ type View struct {
 	Rebuffers        int          `json:"rebuffers"`
 	RebufferSeconds  float64      `json:"rebuffer_seconds"`
 	ErrorCode        string       `json:"error_code" doc:"Of an error that ended playback."`
-	Live             bool         `json:"live" doc:"Heard of within the last 30 seconds."`
+	Live             bool         `json:"live" doc:"Watched now: heard of within the last 30 seconds, and not paused or at the end."`
 	Strip            []beacon.Run `json:"strip" doc:"Heatmap as runs of [level 0 to 5, number of cells]; cells as in the engagement graph."`
 }
 
@@ -105,14 +105,14 @@ func (s *Service) viewsPage(ctx context.Context, account, id, cursor string, lim
 		last := out.Items[limit-1]
 		out.NextCursor = makeCursor(last.OpenedAt.UnixMilli(), last.ViewID)
 	}
-	return out, nil
+	return out, s.markLive(ctx, account, out.Items)
 }
 
 func (s *Service) viewsBefore(ctx context.Context, account, id string, beforeMS int64, beforeView string, limit int, f Filter) ([]View, error) {
 	where := f.where(account, id)
 	var items []View
 	err := s.each(ctx, "views", names+viewColumns+where.sql.String()+newestFirst, append(where.args, beforeMS, beforeView, limit), func(read func(...any) error) error {
-		v, err := s.scanView(read)
+		v, err := scanView(read)
 		items = append(items, v)
 		return err
 	})
@@ -120,7 +120,7 @@ func (s *Service) viewsBefore(ctx context.Context, account, id string, beforeMS 
 }
 
 // scanView reads a row of viewColumns.
-func (s *Service) scanView(read func(...any) error) (View, error) {
+func scanView(read func(...any) error) (View, error) {
 	var v View
 	var view uuid.UUID
 	var length uint32
@@ -135,7 +135,6 @@ func (s *Service) scanView(read func(...any) error) (View, error) {
 		return v, err
 	}
 	v.ViewID, v.Bot, v.RungHeight, v.StartupMS, v.Rebuffers = view.String(), bot > 0, int(height), int(startup), int(rebuffers)
-	v.Live = s.now().Sub(v.LastSeenAt) < liveFor
 	v.DurationSeconds, v.RebufferSeconds = seconds(int64(length)), seconds(int64(rebufferMS))
 	v.WatchedSeconds, v.RewatchedSeconds = seconds(int64(once)), seconds(int64(again))
 	v.PercentWatched = ratio(float64(once), uint64(length))

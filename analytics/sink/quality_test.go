@@ -185,6 +185,16 @@ func TestLiveViewersAreThoseWhoWatchNow(t *testing.T) {
 		sum += minute.Viewers
 	}
 	require.Equal(t, uint64(3), sum)
+	page, err := r.stats().Views(t.Context(), r.account, r.media, "", 10, query.Filter{})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 3)
+	watched := 0
+	for _, v := range page.Items {
+		if v.Live {
+			watched++
+		}
+	}
+	require.Equal(t, 2, watched, "rows that say live")
 
 	viewer, err := r.stats().Viewer(t.Context(), r.account, "v", "", 10)
 	require.NoError(t, err)
@@ -195,4 +205,54 @@ func TestLiveViewersAreThoseWhoWatchNow(t *testing.T) {
 	both, err := r.stats().Compare(t.Context(), r.account, r.media, query.Other{WithTo: time.Now().Add(-time.Hour)}, query.Filter{})
 	require.NoError(t, err)
 	require.Equal(t, []uint64{3, 0}, []uint64{both.A.Totals.Plays, both.B.Totals.Plays})
+}
+
+// A view whose video was at its end leaves at once, not when its time is up, and is
+// back as soon as it goes on.
+func TestAViewAtItsEndIsNotLiveUntilItGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 60_000)
+	r.start(sinkConfig(), r.store, nil)
+	at := time.Now().UnixMilli()
+	watch := func(from, to int64, again bool) beacon.Event {
+		return beacon.Event{Kind: beacon.KindWatch, AtMS: at, FromMS: from, ToMS: to, Rate: 1, Repeat: again}
+	}
+	p := &playback{id: viewAt(random(t), time.Now()), visitor: "v", batches: [][]beacon.Event{
+		{{Kind: beacon.KindPlay, AtMS: at}, watch(0, 30_000, false)},
+		{watch(30_000, 60_000, false), {Kind: beacon.KindEnd, AtMS: at, PosMS: 60_000}},
+		{{Kind: beacon.KindQuality, AtMS: at, PlayedMS: 60_000}},
+		{{Kind: beacon.KindSeek, AtMS: at, FromMS: 60_000}, watch(0, 5000, true)},
+	}}
+	for seq, want := range []bool{true, false, false, true} {
+		r.send(p.record(r, seq))
+		r.drained()
+		require.Equal(t, want, r.live(p), "after batch %d", seq)
+	}
+}
+
+func TestAViewThatIsNotHeardOfIsNotLive(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 60_000)
+	r.start(sinkConfig(), r.store, nil)
+	at := time.Now().Add(-31 * time.Second)
+	p := &playback{id: viewAt(random(t), at), batches: [][]beacon.Event{{{Kind: beacon.KindPlay, AtMS: at.UnixMilli()}}}}
+	record := p.record(r, 0)
+	record.ReceivedAtMS = at.UnixMilli()
+	r.send(record)
+	r.drained()
+	require.False(t, r.live(p))
+}
+
+// live says whether a view is watched now, once its row and the count of those who
+// watch agree about that.
+func (r *rig) live(p *playback) bool {
+	r.t.Helper()
+	now, err := r.stats().Live(r.t.Context(), r.account, r.media)
+	require.NoError(r.t, err)
+	page, err := r.stats().Views(r.t.Context(), r.account, r.media, "", 10, query.Filter{})
+	require.NoError(r.t, err)
+	require.Len(r.t, page.Items, 1)
+	require.Equal(r.t, p.id, page.Items[0].ViewID)
+	require.Equal(r.t, page.Items[0].Live, now.Now == 1, "the row and the count")
+	return page.Items[0].Live
 }

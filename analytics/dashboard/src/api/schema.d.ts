@@ -2559,7 +2559,7 @@ export interface components {
             language: string;
             /** Format: date-time */
             last_seen_at: string;
-            /** @description Heard of within the last 30 seconds. */
+            /** @description Watched now: heard of within the last 30 seconds, and not paused or at the end. */
             live: boolean;
             media_id: string;
             /**
