@@ -38,7 +38,7 @@ func (h *Handler) enrich(w *work, c beacon.Claims, in *arrival, received time.Ti
 		V: beacon.Version, Account: c.Account, Media: c.Media, View: c.View, Seq: b.Seq,
 		ReceivedAtMS: received.UnixMilli(), Receipt: receipt(), Page: b.Page,
 		Device: a.device, Browser: a.browser, OS: a.os, Bot: a.bot != "", BotReason: a.bot,
-		DurationMS: c.Duration.Milliseconds(), Events: b.Events, OptedOut: in.optedOut, Country: in.memo.country,
+		DurationMS: c.Duration.Milliseconds(), Events: b.Events, OptedOut: in.optedOut, Leaving: b.Leaving, Country: in.memo.country,
 	}
 	if c.Variant != "" { // said under our signature: it counts in every batch of the view
 		page := beacon.Page{}

@@ -17,7 +17,7 @@ func Definitions() map[string]string {
 		"percent_watched":    "Milliseconds of the video watched in this view, each counted once, divided by the duration, 0 to 1.",
 		"drop_off":           "For each cell, how many plays were watched no further than it: their furthest moment lies in it. Plays that finished are left out.",
 		"media":              "Media with at least one load.",
-		"live":               "Views heard of within the last 30 seconds whose last word was not a pause or the end.",
+		"live":               "Views heard of within the last 30 seconds whose last word was not a pause or the end, nor said as the viewer left.",
 		"minutes":            "For each minute, the views of which something was playing, starting or rebuffering in it.",
 
 		"startup_seconds_average":   "Mean time from asking for playback (by the viewer or by autoplay) to the first frame, over plays that report one.",

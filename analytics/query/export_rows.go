@@ -103,4 +103,5 @@ type EventRow struct {
 	ActionID        string    `ch:"action_id" parquet:"action_id"`
 	ActionVerb      string    `ch:"action_verb" parquet:"action_verb"`
 	Content         string    `ch:"content" parquet:"content"`
+	Leaving         bool      `ch:"leaving" parquet:"leaving"`
 }

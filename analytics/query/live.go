@@ -10,7 +10,7 @@ const liveMinutes = 30
 
 // Live is who watches now.
 type Live struct {
-	Now         uint64            `json:"now" doc:"Viewers playing, starting or rebuffering: heard of within the last 30 seconds, and not paused or at the end."`
+	Now         uint64            `json:"now" doc:"Viewers playing, starting or rebuffering: heard of within the last 30 seconds, and not paused, at the end or gone."`
 	Media       []LiveMedia       `json:"media" doc:"Media watched now, most viewers first, at most 20."`
 	Minutes     []LiveMinute      `json:"minutes" doc:"The last 30 minutes, oldest first; the last is not over yet."`
 	Definitions map[string]string `json:"definitions" doc:"The formula of each figure."`
@@ -31,10 +31,10 @@ type LiveMinute struct {
 // lastWordSQL is one row a view heard of: whether its last word was that it plays,
 // starts or rebuffers.
 const lastWordSQL = `
-	SELECT media_id, view_id, argMax(kind, (seq, idx)) NOT IN ('pause', 'end') AND max(plays) > 0 AS playing FROM (
-		SELECT media_id, view_id, kind, seq, idx, kind IN ('play', 'watch', 'startup', 'stall', 'rebuffer', 'seek_wait') AS plays FROM events
+	SELECT media_id, view_id, NOT argMax(rests, (seq, idx)) AND max(plays) > 0 AS playing FROM (
+		SELECT media_id, view_id, seq, idx, leaving OR kind IN ('pause', 'end') AS rests, kind IN ('play', 'watch', 'startup', 'stall', 'rebuffer', 'seek_wait') AS plays FROM events
 		WHERE account_id = ? AND received_at >= fromUnixTimestamp64Milli(?, 'UTC') AND NOT bot
-			AND kind IN ('play', 'pause', 'end', 'watch', 'startup', 'stall', 'rebuffer', 'seek', 'seek_wait') %s)
+			AND (leaving OR kind IN ('play', 'pause', 'end', 'watch', 'startup', 'stall', 'rebuffer', 'seek', 'seek_wait')) %s)
 	GROUP BY media_id, view_id`
 
 const liveNowSQL = `

@@ -44,7 +44,7 @@ type View struct {
 	Rebuffers        int          `json:"rebuffers"`
 	RebufferSeconds  float64      `json:"rebuffer_seconds"`
 	ErrorCode        string       `json:"error_code" doc:"Of an error that ended playback."`
-	Live             bool         `json:"live" doc:"Watched now: heard of within the last 30 seconds, and not paused or at the end."`
+	Live             bool         `json:"live" doc:"Watched now: heard of within the last 30 seconds, and not paused, at the end or gone."`
 	Strip            []beacon.Run `json:"strip" doc:"Heatmap as runs of [level 0 to 5, number of cells]; cells as in the engagement graph."`
 }
 

@@ -243,6 +243,30 @@ func TestAViewThatIsNotHeardOfIsNotLive(t *testing.T) {
 	require.False(t, r.live(p))
 }
 
+// A view whose tab was closed leaves at once. Browsers keep a page that was left, and
+// show it again.
+func TestAViewThatWasLeftIsNotLiveUntilItGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, 60_000)
+	r.start(sinkConfig(), r.store, nil)
+	at := time.Now().UnixMilli()
+	quality := beacon.Event{Kind: beacon.KindQuality, AtMS: at, PlayedMS: 1000}
+	watch := func(from, to int64) beacon.Event {
+		return beacon.Event{Kind: beacon.KindWatch, AtMS: at, FromMS: from, ToMS: to, Rate: 1}
+	}
+	p := &playback{id: viewAt(random(t), time.Now()), visitor: "v", batches: [][]beacon.Event{
+		{{Kind: beacon.KindPlay, AtMS: at}}, {watch(0, 10_000)}, {watch(10_000, 12_000), quality}, {quality}, {watch(12_000, 13_000), quality}, {quality},
+	}}
+	leaving := map[int]bool{2: true, 5: true}
+	for seq, want := range []bool{true, true, false, false, true, false} {
+		record := p.record(r, seq)
+		record.Leaving = leaving[seq]
+		r.send(record)
+		r.drained()
+		require.Equal(t, want, r.live(p), "after batch %d", seq)
+	}
+}
+
 // live says whether a view is watched now, once its row and the count of those who
 // watch agree about that.
 func (r *rig) live(p *playback) bool {

@@ -25,7 +25,7 @@ const eventColumns = `events (account_id, media_id, view_id, seq, idx, kind, at,
 	player_width, player_height, screen_width, screen_height,
 	country, device, browser, os, bot, bot_reason, duration_ms, pos_ms, from_ms, to_ms, rate, repeat, autoplay, took_ms, muted, fullscreen, hidden,
 	height, bitrate_bps, shift, played_ms, frames, dropped_frames, upscale_avg_pct, upscale_max_pct, downscale_avg_pct, downscale_max_pct,
-	requests, failed, bytes, ttfb_ms, buffer_ms, throughput_bps, code, severity, fatal, message, action_type, action_id, action_verb, content)`
+	requests, failed, bytes, ttfb_ms, buffer_ms, throughput_bps, code, severity, fatal, message, action_type, action_id, action_verb, content, leaving)`
 
 // InsertEvents implements Store.
 func (w *Warehouse) InsertEvents(ctx context.Context, b Batch, rows []EventRow) error {
@@ -46,7 +46,7 @@ func (w *Warehouse) InsertEvents(ctx context.Context, b Batch, rows []EventRow) 
 			uint16(e.Height), uint64(e.BitrateBPS), e.Shift, uint32(e.PlayedMS), uint64(e.Frames), uint64(e.DroppedFrames),
 			float32(e.UpscaleAvgPct), float32(e.UpscaleMaxPct), float32(e.DownscaleAvgPct), float32(e.DownscaleMaxPct),
 			uint32(e.Requests), uint32(e.Failed), uint64(e.Bytes), uint64(e.TTFBMS), uint64(e.BufferMS), uint64(e.ThroughputBPS),
-			e.Code, e.Severity, e.Fatal, e.Message, e.Type, e.ID, e.Verb, e.Content)
+			e.Code, e.Severity, e.Fatal, e.Message, e.Type, e.ID, e.Verb, e.Content, r.Leaving)
 	})
 	if err != nil {
 		return fmt.Errorf("insert %d events: %w", len(rows), err)

@@ -89,7 +89,8 @@ type Batch struct {
 	// milliseconds. A batch waits, and is sent again, with the same bytes: when
 	// it left is said beside them, in the query parameter [SentAtParam].
 	SentAtMS int64   `json:"sent_at_ms"`
-	Viewer   string  `json:"viewer,omitempty"` // signed identity, see [VerifyViewerToken]
+	Viewer   string  `json:"viewer,omitempty"`  // signed identity, see [VerifyViewerToken]
+	Leaving  bool    `json:"leaving,omitempty"` // packed as the viewer left; a later batch says that they came back
 	Page     *Page   `json:"page,omitempty"`
 	Events   []Event `json:"events"`
 }

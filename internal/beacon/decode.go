@@ -21,6 +21,7 @@ type wireBatch struct {
 	Seq      *int64  `json:"seq"`
 	SentAtMS int64   `json:"sent_at_ms"`
 	Viewer   string  `json:"viewer"`
+	Leaving  bool    `json:"leaving"`
 	Page     *Page   `json:"page"`
 	Events   []Event `json:"events"`
 }
@@ -53,7 +54,7 @@ func (b *Batch) Decode(body []byte) (readable bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		*b = Batch{V: w.V, Token: w.Token, Seq: -1, SentAtMS: w.SentAtMS, Viewer: w.Viewer, Page: w.Page, Events: w.Events}
+		*b = Batch{V: w.V, Token: w.Token, Seq: -1, SentAtMS: w.SentAtMS, Viewer: w.Viewer, Leaving: w.Leaving, Page: w.Page, Events: w.Events}
 		if w.Seq != nil {
 			b.Seq = *w.Seq
 		}

@@ -206,6 +206,8 @@ func (q *quick) batch(b *Batch) bool {
 		case "viewer":
 			text, ok = q.text()
 			b.Viewer = alias(text)
+		case "leaving":
+			b.Leaving, ok = q.truth()
 		case "seq":
 			b.Seq, ok = q.whole()
 		case "sent_at_ms":
@@ -248,6 +250,8 @@ func (q *quick) record(r *Record) bool {
 			r.Identity, ok = q.own()
 		case "opted_out":
 			r.OptedOut, ok = q.truth()
+		case "leaving":
+			r.Leaving, ok = q.truth()
 		case "country":
 			r.Country, ok = q.shared()
 		case "device":

@@ -26,6 +26,8 @@ func FuzzQuick(f *testing.F) {
 		`{"v":1,"token":"\u0074","seq":01,"sent_at_ms":1e3,"events":[{"k":"watch","rate":0.5.5,"repeat":truely}]}`,
 		`{"v":1,"account":"a","media":"m","view":"v","seq":0,"received_at_ms":1,"rid":18446744073709551615,"dur_ms":60000,"events":[{"k":"pause","at_ms":1,"pos_ms":7,"muted":false}]}`,
 		`{"v":1,"events":[{"k":"load"}],"events":[{"k":"end"}]}`,
+		`{"v":1,"leaving":true,"events":[{"k":"end"}]}`,
+		`{"v":1,"account":"a","media":"m","view":"v","seq":0,"received_at_ms":1,"opted_out":true,"leaving":true,"dur_ms":60000,"events":[{"k":"pause","at_ms":1}]}`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -34,7 +36,7 @@ func FuzzQuick(f *testing.F) {
 		if q := (quick{data: body}); q.batch(&got) {
 			w, err := readBatch(body)
 			require.NoError(t, err)
-			want := Batch{V: w.V, Token: w.Token, Seq: -1, SentAtMS: w.SentAtMS, Viewer: w.Viewer, Events: w.Events}
+			want := Batch{V: w.V, Token: w.Token, Seq: -1, SentAtMS: w.SentAtMS, Viewer: w.Viewer, Leaving: w.Leaving, Events: w.Events}
 			if w.Seq != nil {
 				want.Seq = *w.Seq
 			}

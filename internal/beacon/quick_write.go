@@ -21,6 +21,7 @@ func appendQuick(to []byte, r *Record) ([]byte, bool) {
 	w.textIfAny(`,"visitor":`, r.Visitor)
 	w.textIfAny(`,"identity":`, r.Identity)
 	w.flag(`,"opted_out":true`, r.OptedOut)
+	w.flag(`,"leaving":true`, r.Leaving)
 	w.textIfAny(`,"country":`, r.Country)
 	w.textIfAny(`,"device":`, r.Device)
 	w.textIfAny(`,"browser":`, r.Browser)

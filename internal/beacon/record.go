@@ -26,6 +26,7 @@ type Record struct {
 	Visitor      string  `json:"visitor,omitempty"`   // pseudonym of the day; empty when the viewer opted out
 	Identity     string  `json:"identity,omitempty"`  // who the viewer is, as the embedding site signed it
 	OptedOut     bool    `json:"opted_out,omitempty"` // Sec-GPC or DNT: neither visitor nor identity is kept
+	Leaving      bool    `json:"leaving,omitempty"`   // see [Batch]
 	Page         *Page   `json:"page,omitempty"`
 	Country      string  `json:"country,omitempty,intern"` // ISO 3166-1 alpha-2
 	Device       string  `json:"device,omitempty,intern"`  // desktop, mobile, tablet, tv, bot

@@ -112,6 +112,7 @@ func BatchSchema() []FieldDoc {
 		count("seq", fmt.Sprintf("0 to %d", MaxSeq), "number of the batch in its view, from 0; needed"),
 		{"sent_at_ms", "integer, Unix ms", clock, "when the batch was packed, by the viewer's clock; needed"},
 		text("viewer", MaxTokenLen, isRefused, "viewer token: a signed identity that became known after the view token; ignored when it cannot be verified"),
+		flag("leaving", "packed as the viewer left, who is back with the next batch in which something plays"),
 		{"page", "object", "", "facts of the page, in the first batch of a view"},
 		{"events", "array of objects", fmt.Sprintf("1 to %d", MaxEvents), "what happened, in order"},
 	}

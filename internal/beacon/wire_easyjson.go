@@ -54,6 +54,8 @@ func easyjsonF4688553DecodeGithubComVitascopeVitascopeInternalBeacon(in *jlexer.
 			out.SentAtMS = int64(in.Int64())
 		case "viewer":
 			out.Viewer = string(in.String())
+		case "leaving":
+			out.Leaving = bool(in.Bool())
 		case "page":
 			if in.IsNull() {
 				in.Skip()
@@ -131,6 +133,11 @@ func easyjsonF4688553EncodeGithubComVitascopeVitascopeInternalBeacon(out *jwrite
 		out.String(string(in.Viewer))
 	}
 	{
+		const prefix string = ",\"leaving\":"
+		out.RawString(prefix)
+		out.Bool(bool(in.Leaving))
+	}
+	{
 		const prefix string = ",\"page\":"
 		out.RawString(prefix)
 		if in.Page == nil {
@@ -206,6 +213,8 @@ func easyjsonF4688553DecodeGithubComVitascopeVitascopeInternalBeacon1(in *jlexer
 			out.Identity = string(in.String())
 		case "opted_out":
 			out.OptedOut = bool(in.Bool())
+		case "leaving":
+			out.Leaving = bool(in.Bool())
 		case "page":
 			if in.IsNull() {
 				in.Skip()
@@ -318,6 +327,11 @@ func easyjsonF4688553EncodeGithubComVitascopeVitascopeInternalBeacon1(out *jwrit
 		const prefix string = ",\"opted_out\":"
 		out.RawString(prefix)
 		out.Bool(bool(in.OptedOut))
+	}
+	if in.Leaving {
+		const prefix string = ",\"leaving\":"
+		out.RawString(prefix)
+		out.Bool(bool(in.Leaving))
 	}
 	if in.Page != nil {
 		const prefix string = ",\"page\":"

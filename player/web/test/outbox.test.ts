@@ -255,6 +255,29 @@ test("as the page goes, its last word replaces what was left", () => {
   expect(spans(o.sent(o.last))).toEqual([[0, 0, 700]]);
 });
 
+test("what is said as the viewer leaves says so, and no longer once the viewer is back", async () => {
+  const o = setup();
+  const said = (batches: Batch[]) => batches.map((b) => b.leaving);
+  o.outbox.add(watch(0, 500));
+  o.outbox.leave();
+  expect(said(o.sent(o.kept.map((k) => k.body)))).toEqual([true]);
+  o.outbox.flush();
+  await o.settle();
+  expect(said(o.sent())).toEqual([undefined]);
+  o.outbox.add(watch(500, 700));
+  o.outbox.flushLast();
+  expect(said(o.sent(o.last))).toEqual([true]);
+  o.outbox.add(watch(700, 710)); // the page is hidden a moment later
+  o.outbox.flush();
+  o.outbox.leaving = false;
+  o.outbox.add(watch(710, 900));
+  o.outbox.flush();
+  o.outbox.add(pause(900));
+  o.outbox.close();
+  await o.settle();
+  expect(said(o.sent())).toEqual([undefined, true, undefined, true]);
+});
+
 test("when the network is back nobody waits longer", async () => {
   const o = setup([{ ok: false, retry: true, afterMs: 30_000 }]);
   o.outbox.add(pause(1));

@@ -1679,7 +1679,7 @@ export interface components {
             minutes: components["schemas"]["LiveMinute"][] | null;
             /**
              * Format: int64
-             * @description Viewers playing, starting or rebuffering: heard of within the last 30 seconds, and not paused or at the end.
+             * @description Viewers playing, starting or rebuffering: heard of within the last 30 seconds, and not paused, at the end or gone.
              */
             now: number;
         };
@@ -2559,7 +2559,7 @@ export interface components {
             language: string;
             /** Format: date-time */
             last_seen_at: string;
-            /** @description Watched now: heard of within the last 30 seconds, and not paused or at the end. */
+            /** @description Watched now: heard of within the last 30 seconds, and not paused, at the end or gone. */
             live: boolean;
             media_id: string;
             /**

@@ -123,6 +123,8 @@ export interface Batch {
   sent_at_ms: number;
   /** A signed identity that became known after the view token. */
   viewer?: string;
+  /** Packed as the viewer left, who may come back. */
+  leaving?: boolean;
   page?: Page;
   events: BeaconEvent[];
 }

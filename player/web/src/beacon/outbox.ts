@@ -63,6 +63,8 @@ export class Outbox {
   /** Waiting before the next try. */
   #resting = false;
   #closed = false;
+  /** The viewer is going, or gone: said in each batch packed from now on. */
+  leaving = false;
   #left: Left | null = null;
 
   constructor(transport: Transport, timing: Timing, token: string, seq = 0, page?: Page) {
@@ -103,7 +105,7 @@ export class Outbox {
     this.#takeBack();
     const last = this.#events.at(-1);
     if (!last) return;
-    const body = this.#encode(this.#events);
+    const body = this.#encode(this.#events, true);
     if (byteLength(body) > MAX_BYTES) return;
     const takeBack = leave(body, this.#now());
     if (takeBack) this.#left = { takeBack, events: this.#events.length, to: last.k === "watch" ? last.to_ms : 0 };
@@ -128,13 +130,15 @@ export class Outbox {
    * it will not take stays, and is sent if the page lives on.
    */
   flushLast(): void {
+    this.leaving = true;
     this.#pack();
     const rest = this.#waiting.slice(this.#inFlight);
     this.#waiting = [...this.#waiting.slice(0, this.#inFlight), ...rest.filter((body) => !this.#transport.last(body, this.#now()))];
   }
 
-  /** Takes nothing more; what is left is still sent, for as long as the page lives. */
+  /** The viewer is gone. Takes nothing more; what is left is still sent, for as long as the page lives. */
   close(): void {
+    this.leaving = true;
     this.flush();
     this.#closed = true;
   }
@@ -168,10 +172,11 @@ export class Outbox {
     if (over > 0) this.#waiting.splice(this.#inFlight, over);
   }
 
-  #encode(events: BeaconEvent[]): string {
+  #encode(events: BeaconEvent[], leaving = this.leaving): string {
     const batch: Batch = {
       v: 1, token: this.#token, seq: this.#seq, sent_at_ms: this.#now(),
-      ...(this.#viewer ? { viewer: this.#viewer } : {}), ...(this.#page ? { page: this.#page } : {}), events,
+      ...(this.#viewer ? { viewer: this.#viewer } : {}), ...(leaving ? { leaving } : {}),
+      ...(this.#page ? { page: this.#page } : {}), events,
     };
     return JSON.stringify(batch);
   }

@@ -40,6 +40,7 @@ export function decodeBatch(body: Uint8Array): Batch {
   if (bytes(text(batch, "viewer")) > MAX_TOKEN) throw new Refusal("field_too_long", "viewer");
   if (batch.seq === undefined || outside(int(batch, "seq"), 0, MAX_SEQ)) throw new Refusal("seq_invalid", "seq");
   time(batch, "sent_at_ms");
+  flag(batch, "leaving");
   if (batch.events !== undefined && !Array.isArray(batch.events)) throw new Refusal("wrong_type", "events");
   const events: unknown[] = batch.events ?? [];
   if (events.length === 0) throw new Refusal("events_missing", "no events");

@@ -153,6 +153,8 @@ export function observe(video: HTMLVideoElement, { tracker, meter, outbox, engin
     pack();
     outbox.flushLast();
   }, { signal });
+  // A page kept by the browser is shown again.
+  window.addEventListener("pageshow", () => (outbox.leaving = false), { signal });
   signal.addEventListener("abort", () => {
     sample();
     rest();

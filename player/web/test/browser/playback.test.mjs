@@ -290,6 +290,27 @@ test("autoplay starts muted, and not for those who asked for less motion", async
   await calm.context().close();
 });
 
+test("a viewer who leaves says so, and goes on when back", async () => {
+  env.world.media.film = {};
+  env.world.bodies.length = 0;
+  const page = await open(embed("film", "muted"));
+  await page.getByRole("button", { name: /^Play/ }).click();
+  await at(page, 1);
+  const last = () => env.world.bodies.toSorted((a, b) => a.seq - b.seq).at(-1);
+  // The browsers of these tests keep no page for its return: it is told of one.
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
+  await until(() => last().leaving, "the last word");
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  await at(page, 2);
+  await el(page).evaluate((e) => e.pause());
+  await until(() => !last().leaving, "the return");
+  await el(page).evaluate((e) => e.play());
+  await at(page, 3);
+  await page.close({ runBeforeUnload: true });
+  await until(() => last().leaving, "the last word of the page that is gone");
+  assert.equal(last().events.some((e) => e.k === "watch"), true);
+});
+
 test("with do-not-track nothing is reported", async () => {
   env.world.media.film = {};
   env.world.requests.length = 0;
