@@ -284,7 +284,7 @@ func TestWhatMustBeEncodedPlaysWhileItsLowestRungIsMade(t *testing.T) {
 	require.Eventually(t, func() bool { // the origin keeps a pointer for a second
 		_, list := read(v.URI)
 		return list.Closed
-	}, 10*player.PointerAge, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	_, whole := read(v.URI)
 	for i, uri := range shown {
 		require.Equal(t, uri, whole.GetAllSegments()[i].URI, "what has been shown stays")

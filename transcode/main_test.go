@@ -52,7 +52,7 @@ func withStore(run func() int) (int, error) {
 		return 1, err
 	}
 	code := run()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return code, e.Stop(ctx)
 }

@@ -144,7 +144,7 @@ func TestASinkKilledAtAnyStepCountsEverythingOnce(t *testing.T) {
 				stop, _ = r.start(cfg, d, nil)
 				select {
 				case <-d.died:
-				case <-time.After(30 * time.Second):
+				case <-time.After(3 * time.Minute):
 					t.Fatal("the sink did not get to the step")
 				}
 				stop()

@@ -60,7 +60,7 @@ func (s *shelf) follow(t *testing.T, token string) <-chan event {
 // next returns the next event of a name, passing pings over.
 func next(t *testing.T, events <-chan event, name string) event {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for {
 		select {
 		case e, ok := <-events:
@@ -121,7 +121,7 @@ func nextAny(t *testing.T, events <-chan event) event {
 	case e, ok := <-events:
 		require.True(t, ok, "the feed ended")
 		return e
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		require.FailNow(t, "nothing came")
 		return event{}
 	}
@@ -136,7 +136,7 @@ func TestTheFeedEndsWhenTheServerStops(t *testing.T) {
 	events := s.follow(t, s.Ann.Token)
 	stop()
 	require.NoError(t, <-ended)
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for {
 		select {
 		case _, ok := <-events:

@@ -56,7 +56,7 @@ func run(m *testing.M) (int, error) {
 	}
 	server.Endpoint, server.AccessKey, server.SecretKey = at.S3Addr, at.S3AccessKey, at.S3SecretKey
 	code := m.Run()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return code, e.Stop(ctx)
 }

@@ -77,7 +77,7 @@ func receive(t *testing.T, w *echoWorker) string {
 	select {
 	case text := <-w.got:
 		return text
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		require.Fail(t, "the job never ran")
 		return ""
 	}
