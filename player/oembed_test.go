@@ -111,7 +111,7 @@ func TestPagesTellSearchEnginesOfTheVideo(t *testing.T) {
 		require.NotEmpty(t, v[required], required)
 	}
 	require.Equal(t, "2026-03-04T05:06:07Z", v["uploadDate"])
-	require.Equal(t, "PT1M2S", v["duration"])
+	require.Equal(t, "PT1M1S", v["duration"])
 	require.Equal(t, "Hello there A title", v["transcript"])
 	clips := v["hasPart"].([]any)
 	require.Len(t, clips, 2)

@@ -174,7 +174,7 @@ func (d *pageData) describe(m media) {
 		d.PosterURL = d.Base + "/hls/" + m.id + "/poster.jpg"
 	}
 	if p.DurationMS > 0 {
-		d.Duration = clock(time.Duration(p.DurationMS) * time.Millisecond)
+		d.Duration = length(time.Duration(p.DurationMS) * time.Millisecond)
 		d.Description = "Video, " + d.Duration
 		if !p.HasVideo {
 			d.Description = "Audio, " + d.Duration
@@ -211,8 +211,10 @@ func shape(width, height int) string {
 	return "square"
 }
 
-func clock(d time.Duration) string {
-	s := int(d.Seconds()) // cut, as the player and the dashboard do
+// length writes how long a media is as people read it, by the rule of the dashboard
+// and the player: cut to whole seconds, but never to none.
+func length(d time.Duration) string {
+	s := max(1, int(d.Seconds()))
 	if s >= 3600 {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}

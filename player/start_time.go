@@ -25,7 +25,8 @@ func startTime(text string) (string, bool) {
 	return strconv.FormatFloat(total, 'f', -1, 64), total > 0
 }
 
-// isoDuration writes a duration as ISO 8601 does: PT1H2M3S.
+// isoDuration writes a length as ISO 8601 does, PT1H2M3S, by the rule of [length]:
+// search engines show it beside the page.
 func isoDuration(d time.Duration) string {
-	return "PT" + strings.ToUpper(d.Round(time.Second).String())
+	return "PT" + strings.ToUpper(max(time.Second, d.Truncate(time.Second)).String())
 }

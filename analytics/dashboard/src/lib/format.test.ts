@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
 
-import { ago, bitrate, bytes, clock, left, percent, shortURL, span } from "./format";
+import { ago, bitrate, bytes, clock, left, length, percent, shortURL, span } from "./format";
 
 describe("format", () => {
   it("writes media time as a clock", () => {
     expect([0, 7.9, 65, 3723, -3, Number.NaN].map(clock)).toEqual([
       "0:00", "0:07", "1:05", "1:02:03", "0:00", "0:00",
     ]);
+  });
+
+  it("writes the length of a media, cut, and never none", () => {
+    expect([0.2, 1.9, 15.6, 59.999, 3600].map(length)).toEqual(["0:01", "0:01", "0:15", "0:59", "1:00:00"]);
   });
 
   it("never rounds a share up to all of it", () => {

@@ -13,6 +13,11 @@ export function clock(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${s}`;
 }
 
+/** length writes how long a media is, by the rule of its watch page: as a clock, never 0:00. */
+export function length(seconds: number): string {
+  return clock(Math.max(1, seconds));
+}
+
 /** percent writes a share of 0 to 1 as a whole percentage, never rounded up to 100 %. */
 export function percent(share: number): string {
   const bounded = Math.min(1, Math.max(0, Number.isFinite(share) ? share : 0));

@@ -1,7 +1,7 @@
 // Facts about a media as the library shows them.
 
 import type { Media } from "../api/client";
-import { clock, percent } from "./format";
+import { length, percent } from "./format";
 
 /** Tone says how a state is coloured. */
 export type Tone = "busy" | "good" | "bad";
@@ -36,7 +36,7 @@ export function plays(m: Pick<Media, "state">): boolean {
 /** facts lists what is known of the picture and its length, in words. */
 export function facts(m: Media): string[] {
   const out: string[] = [];
-  if (m.duration_seconds > 0) out.push(clock(m.duration_seconds));
+  if (m.duration_seconds > 0) out.push(length(m.duration_seconds));
   if (m.has_video && m.width > 0) out.push(`${m.width} × ${m.height}`);
   if (m.has_video && m.frame_rate > 0) out.push(`${Math.round(m.frame_rate * 100) / 100} fps`);
   if (plays(m) && !m.has_video && m.has_audio) out.push("sound only");
