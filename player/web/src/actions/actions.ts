@@ -37,9 +37,7 @@ export function addActions(player: Player): void {
       video.removeEventListener("play", hold);
       player.controller.classList.remove("asking");
       // Whoever has answered is at the controls now, which are there again.
-      if ((player.controller.getRootNode() as ShadowRoot).activeElement === player.controller) {
-        player.controller.querySelector<HTMLElement>("media-play-button")?.focus();
-      }
+      if ((player.controller.getRootNode() as ShadowRoot).activeElement === player.controller) player.focus();
       if (playing && !video.ended) video.play().catch(() => {});
       check();
     };

@@ -24,7 +24,7 @@ export function annotation(player: Player, action: ActionConfig): Shown {
     close() {
       const left = note.matches(":focus");
       note.remove();
-      if (left) player.controller.querySelector<HTMLElement>("media-play-button")?.focus();
+      if (left) player.focus();
     },
   };
 }

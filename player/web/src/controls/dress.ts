@@ -72,7 +72,7 @@ export function dress(player: Player): void {
   remember(player);
   installAPI(facade);
   tellOfFullscreen(host, player.signal);
-  if (focused) controller.querySelector<HTMLElement>("media-play-button")?.focus();
+  if (focused) player.focus();
   stepByKeys(player);
   callMenus(player);
   callLater(player);
@@ -97,7 +97,7 @@ function stepByKeys({ controller, video, signal }: Player): void {
 
 /** Says over the picture what went wrong and what can be done. */
 export function complain(player: Player, failure: Failure, retry: () => void): void {
-  player.controller.append(notice(failure, retry));
+  player.controller.append(notice(player, failure, retry));
 }
 
 // The menus come when somebody is at the controls, or there are captions to choose from.

@@ -1,3 +1,5 @@
+import type { Player } from "../player/part";
+
 /** Why playback stopped. status is that of the server's answer, or 0. */
 export interface Failure {
   code: string;
@@ -15,7 +17,7 @@ export function explain({ code, status }: Failure): { text: string; retry: boole
 }
 
 /** A notice over the picture, with a way to try again where that may help. */
-export function notice(failure: Failure, retry: () => void): HTMLElement {
+export function notice(player: Player, failure: Failure, retry: () => void): HTMLElement {
   const { text, retry: again } = explain(failure);
   const box = document.createElement("div");
   box.className = "failure";
@@ -28,7 +30,7 @@ export function notice(failure: Failure, retry: () => void): HTMLElement {
     const button = document.createElement("button");
     button.textContent = "Try again";
     button.onclick = () => {
-      box.parentElement?.querySelector<HTMLElement>("media-play-button")?.focus();
+      player.focus();
       box.remove();
       retry();
     };

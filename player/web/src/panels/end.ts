@@ -81,7 +81,7 @@ export function addEnd(player: Player): void {
     const held = on ? activeElement === controller || !!activeElement?.closest("media-control-bar") : screen.contains(activeElement);
     screen.hidden = !on;
     if (!on) {
-      if (held) controller.querySelector<HTMLElement>("media-play-button")?.focus();
+      if (held) player.focus();
       return;
     }
     player.act("end_screen", "end", "impression");

@@ -66,6 +66,7 @@ export function mountWith(makeEngine: MakeEngine): (facade: Facade) => Mounted {
       consents: () => host.getAttribute("consent") === "granted",
       identify: (token) => player.consents() && outbox.identify(token),
       flush: () => flush(),
+      focus: () => controller.querySelector<HTMLElement>("media-play-button")?.focus(),
       async dress() {
         try {
           // After a failure the fragment makes it another module to the browser.

@@ -28,6 +28,8 @@ export interface Player {
   identify(viewerToken: string): void;
   /** Sends what is waiting now. */
   flush(): void;
+  /** Moves the focus to the play button, once there is one. */
+  focus(): void;
   /** Loads the controls, once. */
   dress(): Promise<void>;
 }

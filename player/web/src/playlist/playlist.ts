@@ -44,7 +44,7 @@ export function addPlaylist(player: Player): void {
     const held = !!card?.contains((controller.getRootNode() as ShadowRoot).activeElement);
     card?.remove();
     card = null;
-    if (held) controller.querySelector<HTMLElement>("media-play-button")?.focus();
+    if (held) player.focus();
   };
   const go = (): void => {
     hide();
