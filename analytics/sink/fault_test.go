@@ -74,7 +74,7 @@ func TestAWarehouseThatComesAndGoesLosesAndDoublesNothing(t *testing.T) {
 	scfg.BatchRecords = 30
 	r.start(scfg, r.store, nil)
 	r.send(records...)
-	require.Eventually(t, func() bool { return proxy.cuts.Load() >= 8 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return proxy.cuts.Load() >= 8 }, 3*time.Minute, 10*time.Millisecond)
 	proxy.active.Store(false)
 	r.drained()
 	r.requireTruth(recount(r, playbacks))

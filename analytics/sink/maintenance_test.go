@@ -269,7 +269,7 @@ func TestDeletingAMediaErasesItFromEveryTable(t *testing.T) {
 			rows += n
 		}
 		return rows == 0
-	}, time.Minute, 50*time.Millisecond)
+	}, 3*time.Minute, 50*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
 }

@@ -164,7 +164,7 @@ func (r *rig) drained() {
 			}
 		}
 		return true
-	}, time.Minute, 20*time.Millisecond, "the sink did not catch up")
+	}, 5*time.Minute, 20*time.Millisecond, "the sink did not catch up")
 }
 
 // send appends records to the log in order.

@@ -85,7 +85,7 @@ func serve(t *testing.T, s lane.Session) (addr string, l *lane.Listener, stop fu
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	l = lane.Listen(inner, func(*lane.Conn) lane.Session { return s })
-	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		_, _ = fmt.Fprint(w, "server ", r.URL.Path, " ", len(body), " ", err)
 	})}
