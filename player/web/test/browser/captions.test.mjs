@@ -2,9 +2,8 @@
 // the picture, above the controls, whole, and stand out from whatever is behind them.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { start, until } from "./fixture.mjs";
+import { openPage, start, until } from "./fixture.mjs";
 
-const LONG = 120_000;
 const SPOKEN = ["We launched the second rocket from the northern pad at dawn,", "and nobody in the whole control room dared to breathe."];
 
 let env;
@@ -18,12 +17,11 @@ after(() => env.close());
 async function open(options) {
   env.world.pages["/"] = `<!doctype html><html lang=en><meta charset=utf-8><title>t</title><script type=module src="${env.ours}/player.js"></script>
 <body style="margin:0"><vitascope-player media-id=film muted captions=en></vitascope-player>`;
-  const page = await (await env.browser.newContext(options)).newPage();
-  page.setDefaultTimeout(LONG);
+  const page = await openPage(env.browser, options);
   await page.goto(env.theirs + "/");
   const player = page.locator("vitascope-player");
   await player.evaluate((e) => e.play());
-  await until(() => player.evaluate((e) => e.currentTime > 0.3), "playback", LONG);
+  await until(() => player.evaluate((e) => e.currentTime > 0.3), "playback");
   await page.locator("media-settings-menu-button").waitFor();
   await player.evaluate((e) => e.pause());
   return page;
@@ -108,7 +106,7 @@ async function wrong(page, leastPx) {
 
 async function readable(page, leastPx) {
   let last;
-  await until(async () => (last = await wrong(page, leastPx)) === "", "readable captions", 15_000).catch(() => assert.fail(last));
+  await until(async () => (last = await wrong(page, leastPx)) === "", "readable captions").catch(() => assert.fail(last));
 }
 
 for (const width of [1280, 720, 480]) {

@@ -87,14 +87,22 @@ async function listen(handler) {
   return { server, origin: `http://127.0.0.1:${server.address().port}` };
 }
 
-/** Starts both origins and a browser; close() ends them all. */
+/** Starts both origins and a browser; fresh() forgets what a test has set and sent, close() ends them all. */
 export async function start({ seconds = 30 } = {}) {
   const dir = await mkdtemp(join(tmpdir(), "vitascope-player-"));
   await makeHLS(dir, seconds);
-  const world = { bodies: [], leads: [], refuse: 0, media: {}, pages: {}, headers: {}, requests: [], asked: [] };
+  const world = { test: 0 };
+  const fresh = () => Object.assign(world, {
+    bodies: [], refused: [], leads: [], refuse: 0, media: {}, pages: {}, headers: {}, missing: "", requests: [], asked: [], test: world.test + 1,
+  });
+  fresh();
 
   const ours = await listen(async (req, res) => {
-    const path = normalize(new URL(req.url, "http://x").pathname);
+    let path = normalize(new URL(req.url, "http://x").pathname);
+    // What a page of an earlier test has left with the browser may come at any time.
+    const [word, test] = /^\/test(\d+)(?=\/)/.exec(path) ?? [""];
+    if (word && Number(test) !== world.test) return res.writeHead(204, { "Access-Control-Allow-Origin": "*" }).end();
+    path = path.slice(word.length);
     world.requests.push(path);
     res.setHeader("Access-Control-Allow-Origin", "*");
     if (path === "/beacons/v1") return collect(world, req, res);
@@ -122,7 +130,7 @@ export async function start({ seconds = 30 } = {}) {
     ],
   });
   return {
-    world, browser, ours: ours.origin, theirs: theirs.origin,
+    world, browser, ours: ours.origin, theirs: theirs.origin, fresh,
     events: () => world.bodies.flatMap((b) => b.events),
     async close() {
       await browser.close();
@@ -149,6 +157,7 @@ async function collect(world, req, res) {
   for await (const part of req) body += part;
   if (world.refuse > 0) {
     world.refuse--;
+    world.refused.push(body);
     return res.writeHead(503, { "Retry-After": "1" }).end();
   }
   for (const batch of [JSON.parse(body)].flat()) world.bodies.push({ ...batch, raw: body, type: req.headers["content-type"] });
@@ -183,22 +192,22 @@ async function config(world, origin, id, seconds, req, res) {
     const type = `/problems/password-${given === undefined ? "required" : "wrong"}`;
     return res.writeHead(401, { "Content-Type": "application/problem+json" }).end(JSON.stringify({ type, status: 401 }));
   }
-  return res.setHeader("Content-Type", "application/json").end(JSON.stringify(known(origin, id, seconds, media)));
+  return res.setHeader("Content-Type", "application/json").end(JSON.stringify(known(world, origin, id, seconds, media)));
 }
 
 // As the server does: null for what is not for everybody.
 function configs(world, origin, ids, seconds, res) {
   world.asked.push(...ids);
-  const all = ids.map((id) => (world.media[id] && !world.media[id].password ? known(origin, id, seconds, world.media[id]) : null));
+  const all = ids.map((id) => (world.media[id] && !world.media[id].password ? known(world, origin, id, seconds, world.media[id]) : null));
   return res.setHeader("Content-Type", "application/json").end(JSON.stringify({ configs: all }));
 }
 
-function known(origin, id, seconds, media) {
+function known(world, origin, id, seconds, media) {
   return {
     media_id: id, name: "Counter & tone", state: "ready", duration_seconds: seconds, width: 1280, height: 720,
     has_video: true, has_audio: true, poster_url: `${origin}/hls/${id}/poster.jpg`,
     storyboard_url: `${origin}/hls/${id}/storyboard.vtt`, hls_url: `${origin}/hls/${id}/multivariant.m3u8`,
-    beacon_url: `${origin}/beacons/v1`, view_token: `token-${id}`, view_id: `view-${id}`, ...media,
+    beacon_url: `${origin}/test${world.test}/beacons/v1`, view_token: `token-${id}`, view_id: `view-${id}`, ...media,
   };
 }
 
@@ -213,8 +222,18 @@ async function send(file, req, res) {
   return createReadStream(file, { start: from, end: to }).pipe(res);
 }
 
+/** How long anything may take on a machine that does much else. */
+export const LONG = 120_000;
+
+/** A page of a browser context of its own, on which nothing is given up before LONG. */
+export async function openPage(browser, options) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(LONG);
+  return context.newPage();
+}
+
 /** Polls until check gives something, or fails after ms. */
-export async function until(check, what, ms = 20_000) {
+export async function until(check, what, ms = LONG) {
   const end = Date.now() + ms;
   for (;;) {
     const value = await check();

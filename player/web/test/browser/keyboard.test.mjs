@@ -3,20 +3,17 @@
 // it says, and gives the focus back.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { start, until } from "./fixture.mjs";
-
-const LONG = 60_000;
+import { LONG, openPage, start, until } from "./fixture.mjs";
 
 let env;
 before(async () => (env = await start({ seconds: 12 })));
 after(() => env.close());
-beforeEach(() => Object.assign(env.world, { bodies: [], leads: [], refuse: 0, media: {}, pages: {}, headers: {}, missing: "" }));
+beforeEach(() => env.fresh());
 
 async function open(attributes = "", text = "") {
   env.world.pages["/"] = `<!doctype html><html lang=en><meta charset=utf-8><title>A page</title><script type=module src="${env.ours}/player.js"></script>
     <main style="width:900px"><h1>Page</h1><vitascope-player media-id=film ${attributes}>${text}</vitascope-player><p><a href="#after">After</a></p></main>`;
-  const page = await (await env.browser.newContext({ viewport: { width: 1000, height: 700 } })).newPage();
-  page.setDefaultTimeout(LONG);
+  const page = await openPage(env.browser, { viewport: { width: 1000, height: 700 } });
   page.complaints = [];
   page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.complaints.push(`${m.text()} ${m.location().url}`));
   page.on("pageerror", (e) => page.complaints.push(String(e)));

@@ -3,19 +3,16 @@
 // what is removed leaves nothing behind.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { start, until } from "./fixture.mjs";
-
-const LONG = 120_000;
+import { openPage, start, until } from "./fixture.mjs";
 
 let env;
 before(async () => (env = await start({ seconds: 12 })));
 after(() => env.close());
-beforeEach(() => Object.assign(env.world, { bodies: [], leads: [], refuse: 0, media: {}, pages: {}, headers: {}, missing: "", requests: [], asked: [] }));
+beforeEach(() => env.fresh());
 
 async function open(html, options) {
   env.world.pages["/"] = `<!doctype html><html lang=en><meta charset=utf-8><title>t</title><script type=module src="${env.ours}/player.js"></script><body style="margin:0">${html}`;
-  const page = await (await env.browser.newContext(options)).newPage();
-  page.setDefaultTimeout(LONG);
+  const page = await openPage(env.browser, options);
   page.complaints = [];
   page.on("pageerror", (e) => page.complaints.push(String(e)));
   await page.goto(env.theirs + "/");
@@ -25,7 +22,7 @@ async function open(html, options) {
 const embed = (id, attributes = "muted") => `<div style="width:720px"><vitascope-player media-id="${id}" ${attributes}></vitascope-player></div>`;
 const el = (page) => page.locator("vitascope-player").first();
 const prop = (page, name) => el(page).evaluate((e, n) => e[n], name);
-const at = (page, seconds) => until(async () => (await prop(page, "currentTime")) >= seconds, `position ${seconds}`, LONG);
+const at = (page, seconds) => until(async () => (await prop(page, "currentTime")) >= seconds, `position ${seconds}`);
 const play = async (page, seconds = 0.3) => {
   await el(page).evaluate((e) => e.play());
   await at(page, seconds);
@@ -63,8 +60,7 @@ test("a page that is read costs a script and posters; the rest is asked at rest,
   env.world.media = { film: {}, other: {}, silent: { poster_url: "", has_video: false } };
   const of = (name) => env.world.requests.filter((path) => path.endsWith(name));
   // No page is at rest here until the test says so.
-  const context = await env.browser.newContext();
-  const page = await context.newPage();
+  const page = await openPage(env.browser);
   page.complaints = [];
   page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.complaints.push(m.text()));
   await page.addInitScript(() => (window.requestIdleCallback = (run) => (window.rest ??= []).push(run)));
@@ -83,7 +79,7 @@ test("a page that is read costs a script and posters; the rest is asked at rest,
   await page.evaluate(() => document.body.insertAdjacentHTML("afterbegin", "<vitascope-player media-id=silent></vitascope-player>"));
   await page.getByText("Counter & tone").waitFor();
   assert.deepEqual(page.complaints, []);
-  await context.close();
+  await page.context().close();
 });
 
 test("what many embeds ask and report at rest is one request each, and a report that is not taken is sent again as it was", async () => {
@@ -229,7 +225,7 @@ test("captions stay in the picture: those at the bottom rise above the controls,
   const [top, bottom, ninety] = await until(async () => {
     const found = await lines();
     return found.length === 3 && found[1] !== "auto" && found;
-  }, "the captions to rise", LONG);
+  }, "the captions to rise");
   assert.equal(top, 0);
   // A bar of 62 px and more, in lines of at most 26.
   assert.ok(bottom <= -4 && bottom >= -8, `line ${bottom}`);
@@ -237,7 +233,7 @@ test("captions stay in the picture: those at the bottom rise above the controls,
   await el(page).evaluate((e) => e.play());
   await page.locator("vitascope-player media-controller").evaluate((c) => c.setAttribute("userinactive", ""));
   await page.locator("vitascope-player media-controller").evaluate((c) => c.dispatchEvent(new CustomEvent("userinactivechange")));
-  await until(async () => (await lines())[1] === "auto" || (await prop(page, "ended")), "the captions to go back", LONG);
+  await until(async () => (await lines())[1] === "auto" || (await prop(page, "ended")), "the captions to go back");
   assert.deepEqual((await lines()).slice(0, 3), [0, "auto", 90]);
   await page.context().close();
 });
@@ -253,12 +249,12 @@ for (const reducedMotion of ["no-preference", "reduce"]) {
       while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
       return `${node?.localName} ${node?.textContent?.trim() ?? ""}`;
     });
-    const on = (pattern) => until(async () => pattern.test(await focused()), `the focus on ${pattern}`, LONG);
+    const on = (pattern) => until(async () => pattern.test(await focused()), `the focus on ${pattern}`);
     await until(async () => { // the controls come after the first frame
       if (/settings-menu-button/.test(await focused())) return true;
       await page.keyboard.press("Tab");
       return false;
-    }, "the tab key to reach the menu's button", LONG);
+    }, "the tab key to reach the menu's button");
     const choose = async (key) => {
       await on(/settings-menu-button/);
       await page.keyboard.press("Enter");
@@ -269,11 +265,11 @@ for (const reducedMotion of ["no-preference", "reduce"]) {
       await page.keyboard.press("Enter");
     };
     await choose("ArrowDown");
-    await until(async () => (await prop(page, "currentTime")) === 6, "the second chapter", LONG);
+    await until(async () => (await prop(page, "currentTime")) === 6, "the second chapter");
     await page.keyboard.press("Escape");
     await el(page).evaluate((e) => void (e.currentTime = 8));
     await choose("ArrowDown");
-    await until(async () => (await prop(page, "currentTime")) === 6, "the second chapter again", LONG);
+    await until(async () => (await prop(page, "currentTime")) === 6, "the second chapter again");
     assert.deepEqual(page.complaints, []);
     await page.context().close();
   });
@@ -288,7 +284,7 @@ test("sound that is switched is told, before and after the first play", async ()
     await e.whenApiReady();
     e.muted = true;
   });
-  const told = (n) => until(async () => (await page.evaluate(() => window.told)).length >= n && page.evaluate(() => window.told), `${n} events`, LONG);
+  const told = (n) => until(async () => (await page.evaluate(() => window.told)).length >= n && page.evaluate(() => window.told), `${n} events`);
   assert.deepEqual(await told(1), ['{"isMuted":true}']);
   await play(page);
   await page.locator("media-mute-button").click();
@@ -350,9 +346,11 @@ test("players that come and go leave no nodes and no listeners in the page", asy
   await cycle();
   const first = await counted();
   for (let n = 0; n < 3; n++) await cycle();
-  const last = await counted();
-  assert.ok(last.nodes <= first.nodes + 100, `${first.nodes} nodes, then ${last.nodes}`);
-  assert.ok(last.jsEventListeners <= first.jsEventListeners + 10, `${first.jsEventListeners} listeners, then ${last.jsEventListeners}`);
+  let last; // what is let go on a busy machine is let go later
+  await until(async () => {
+    last = await counted();
+    return last.nodes <= first.nodes + 100 && last.jsEventListeners <= first.jsEventListeners + 10;
+  }, "what was there to be let go").catch(() => assert.fail(`at first ${JSON.stringify(first)}, then ${JSON.stringify(last)}`));
   assert.deepEqual(page.complaints, []);
   await page.context().close();
 });

@@ -2,20 +2,19 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { start, until } from "./fixture.mjs";
+import { openPage, start, until } from "./fixture.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let env;
 before(async () => (env = await start()));
 after(() => env.close());
-beforeEach(() => Object.assign(env.world, { bodies: [], refuse: 0, media: {}, pages: {}, headers: {}, missing: "" }));
+beforeEach(() => env.fresh());
 
 /** Opens a page of the other origin and gathers everything it complains about. */
 async function open(html, { path = "/", origin = env.theirs, ...options } = {}) {
   env.world.pages[path] = html;
-  const context = await env.browser.newContext(options);
-  const page = await context.newPage();
+  const page = await openPage(env.browser, options);
   page.complaints = [];
   page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.complaints.push(`${m.text()} ${m.location().url}`));
   page.on("requestfailed", (r) => r.failure()?.errorText !== "net::ERR_ABORTED" && page.complaints.push(`${r.failure()?.errorText} ${r.url()}`));
@@ -45,17 +44,22 @@ function cells(events, repeat, seconds = 30) {
 test("a viewing on another origin: sound is decoded, seeks work, and the beacons are the truth", async () => {
   env.world.media.film = {};
   const page = await open(embed("film"));
+  const asked = Date.now();
   await page.getByRole("button", { name: "Play: Counter & tone" }).click();
   await at(page, 4);
+  const begun = Date.now();
   assert.ok((await video(page, "webkitAudioDecodedByteCount")) > 0, "audio is decoded");
   assert.ok((await video(page, "webkitVideoDecodedByteCount")) > 0, "video is decoded");
 
-  // Where each stretch truly began and ended, read off the element itself.
-  const jump = (to) => el(page).evaluate((e, t) => {
-    const left = e.currentTime;
-    e.currentTime = t;
-    return left;
-  }, to);
+  // Where each stretch truly began and ended, read off the element itself, right after
+  // the player has looked: what plays on while a busy page cannot look is not told.
+  const jump = (to) => el(page).evaluate((e, t) => new Promise((done) => {
+    e.shadowRoot.querySelector("video").addEventListener("timeupdate", () => {
+      const left = e.currentTime;
+      e.currentTime = t;
+      done(left);
+    }, { once: true });
+  }), to);
   const left1 = await jump(1); // back: a rewatch
   await until(async () => (await prop(page, "currentTime")) < left1 - 1, "the seek back");
   await at(page, 3);
@@ -87,7 +91,7 @@ test("a viewing on another origin: sound is decoded, seeks work, and the beacons
   assert.deepEqual([loaded.page.player_width, loaded.page.player_height], [640, 360]);
   assert.equal(events.filter((e) => e.k === "play").length, 1);
   const startup = events.find((e) => e.k === "startup");
-  assert.ok(startup.took_ms > 0 && startup.took_ms < 10_000, `startup ${startup.took_ms} ms`);
+  assert.ok(startup.took_ms > 0 && startup.took_ms <= begun - asked, `startup ${startup.took_ms} ms of ${begun - asked}`);
   const seeks = events.filter((e) => e.k === "seek");
   assert.equal(seeks.length, 2);
   assert.ok(Math.abs(seeks[0].from_ms - left1 * 1000) < 300 && seeks[0].to_ms === 1000, JSON.stringify(seeks[0]));
@@ -101,18 +105,31 @@ test("closing the tab while playing still reports what was watched", async () =>
   await page.getByRole("button", { name: /^Play/ }).click();
   await at(page, 3);
   await page.close({ runBeforeUnload: true });
-  const watched = await until(() => env.events().filter((e) => e.k === "watch").at(-1), "the last beacon");
-  assert.ok(watched.to_ms >= 2500, JSON.stringify(watched));
+  const watched = () => env.events().filter((e) => e.k === "watch").at(-1);
+  await until(() => watched()?.to_ms >= 2500, "the last beacon").catch(() => assert.fail(JSON.stringify(watched())));
 });
 
 test("a tab that is killed reports what was watched until half a second before", async () => {
   env.world.media.film = {};
   const page = await open(embed("film"));
+  // What it leaves each half second, which is longer on a busy machine.
+  await page.evaluate(() => {
+    const { fetchLater } = window;
+    window.left = 0;
+    window.fetchLater = (url, init) => {
+      const request = fetchLater(url, init);
+      window.left = JSON.parse(init.body).events.findLast((e) => e.k === "watch")?.to_ms ?? window.left;
+      return request;
+    };
+  });
   await page.getByRole("button", { name: /^Play/ }).click();
-  await at(page, 3);
+  const left = await until(async () => {
+    const ms = await page.evaluate(() => window.left);
+    return ms >= 2500 && ms;
+  }, "two and a half seconds left with the browser");
   await page.goto("chrome://crash").catch(() => {});
   const watched = await until(() => env.events().filter((e) => e.k === "watch").at(-1), "what was left with the browser");
-  assert.ok(watched.to_ms >= 2000, JSON.stringify(watched));
+  assert.ok(watched.to_ms >= left, `${JSON.stringify(watched)}, of ${left} ms`);
   await page.context().close();
 });
 
@@ -125,22 +142,29 @@ test("a collector that is away loses nothing: same number, same bytes, later", a
   await at(page, 1.5);
   await el(page).evaluate((e) => e.pause());
   await until(() => env.events().some((e) => e.k === "pause"), "the resent beacon");
-  assert.deepEqual(env.world.bodies.map((b) => b.seq), [0, 1, 2]);
+  // More of them, where it played for longer.
+  assert.deepEqual(env.world.bodies.map((b) => b.seq), env.world.bodies.map((_, i) => i));
+  assert.ok(env.world.bodies.length > 2);
+  const taken = env.world.bodies.map((b) => b.raw);
+  assert.equal(env.world.refused.length, 2);
+  for (const body of env.world.refused) assert.ok(taken.includes(body), `what was refused came later as it was: ${body}`);
   await page.context().close();
 });
 
 test("the end is told once, and the whole of it was watched", async () => {
   env.world.media.film = {};
   const page = await open(embed("film"));
-  await el(page).evaluate((e) => {
+  // On a busy machine it plays for a while before anybody hears of it.
+  const begun = await el(page).evaluate((e) => {
+    const first = new Promise((done) => e.addEventListener("playing", () => done(e.currentTime), { once: true }));
     e.currentTime = 27;
-    return e.play();
+    return e.play().then(() => first);
   });
   await until(() => env.events().some((e) => e.k === "end"), "the end");
   const events = env.events();
   assert.equal(events.filter((e) => e.k === "pause").length, 0);
   const told = events.filter((e) => e.k === "watch");
-  assert.ok(told[0].from_ms >= 27_000 && told[0].from_ms < 27_300, JSON.stringify(told));
+  assert.ok(told[0].from_ms >= 27_000 && told[0].from_ms <= begun * 1000 + 50, `${JSON.stringify(told)}, from ${begun} s`);
   assert.ok(told.at(-1).to_ms <= 30_100 && told.at(-1).to_ms > 29_500, JSON.stringify(told));
   assert.deepEqual(page.complaints, []);
   await page.context().close();
@@ -194,7 +218,7 @@ test("a video that breaks off says so, reports it, and can be tried again", asyn
   env.world.missing = "_4.m4s";
   const page = await open(embed("film", "muted"));
   await page.getByRole("button", { name: /^Play/ }).click();
-  await page.getByText("is missing: it may just have been replaced").waitFor({ timeout: 120_000 });
+  await page.getByText("is missing: it may just have been replaced").waitFor();
   const error = await until(() => env.events().find((e) => e.k === "error" && e.severity === "fatal"), "the error beacon");
   assert.equal(error.fatal, true);
   assert.match(error.code, /^[a-z_]+$/);
@@ -281,8 +305,7 @@ test("autoplay starts muted, and not for those who asked for less motion", async
   const page = await open(embed("film", "autoplay"));
   await at(page, 1);
   assert.equal(await prop(page, "muted"), true);
-  await until(() => env.events().length > 1 || el(page).evaluate((e) => e.pause()), "beacons");
-  assert.equal(env.events().find((e) => e.k === "play").autoplay, true);
+  assert.equal((await until(() => env.events().find((e) => e.k === "play"), "the beacon")).autoplay, true);
   const calm = await open(embed("film", "autoplay"), { path: "/calm", reducedMotion: "reduce" });
   await calm.getByRole("button", { name: /^Play/ }).waitFor();
   assert.equal(await prop(calm, "paused"), true);
@@ -313,7 +336,6 @@ test("a viewer who leaves says so, and goes on when back", async () => {
 
 test("with do-not-track nothing is reported", async () => {
   env.world.media.film = {};
-  env.world.requests.length = 0;
   const page = await open(embed("film", "do-not-track muted"));
   await page.getByRole("button", { name: /^Play/ }).click();
   await at(page, 1);
@@ -354,6 +376,7 @@ test("keys work: space, arrows, mute; and the quality menu lists what there is",
   await until(async () => !(await prop(page, "muted")), "the sound");
   await page.locator("media-settings-menu-button").click();
   await page.getByRole("menuitem", { name: /Quality/ }).click();
+  await page.getByRole("menuitemradio", { name: "720p" }).waitFor();
   const items = await page.locator("media-rendition-menu media-chrome-menu-item").allTextContents();
   assert.deepEqual(items.map((i) => i.trim().split(" ")[0]), ["720p", "360p", "Auto"]);
   assert.deepEqual(page.complaints, []);
