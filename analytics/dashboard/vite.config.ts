@@ -16,5 +16,5 @@ export default defineConfig({
     target: "es2022",
   },
   server: { proxy: Object.fromEntries(proxied.map((path) => [path, server])) },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: { include: ["src/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
 });

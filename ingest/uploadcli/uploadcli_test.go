@@ -233,7 +233,7 @@ func TestTheEmbedCodeHasTheVideosShape(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	path, _ := s.file(t, "tall.mp4", 1000)
-	r := s.client(t, func(o *uploadcli.Options) { o.Settle = 20 * time.Second })
+	r := s.client(t, func(o *uploadcli.Options) { o.Settle = 3 * time.Minute })
 	done := make(chan error, 1)
 	go func() { done <- r.client.Upload(t.Context(), []string{path}) }()
 	var m catalog.Media

@@ -45,7 +45,7 @@ func start(t *testing.T, allow []netip.Prefix) *world {
 	require.NoError(t, err)
 	cfg := webhooks.DefaultConfig()
 	cfg.SealingKey, cfg.Allow = make([]byte, 32), allow
-	cfg.PollEvery, cfg.Timeout = 20*time.Millisecond, 20*time.Second
+	cfg.PollEvery, cfg.Timeout = 20*time.Millisecond, 3*time.Minute
 	cfg.Pauses = []time.Duration{20 * time.Millisecond}
 	s, err := webhooks.New(cfg, db, client, log)
 	require.NoError(t, err)
