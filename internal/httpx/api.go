@@ -3,6 +3,7 @@ package httpx
 import (
 	"context"
 	"net/http"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
@@ -16,11 +17,14 @@ import (
 // session or a token.
 var Public = []map[string][]string{{}}
 
+// useProblems sets huma's one way to make errors, which all APIs of a process share.
+var useProblems = sync.OnceFunc(func() { huma.NewError = newHumaError })
+
 // NewAPI returns the JSON API under /v1, with its OpenAPI 3.1 document at
 // /openapi.json. Operations need a signed-in caller unless their Security is
 // Public.
 func NewAPI(e *echo.Echo, version string) huma.API {
-	huma.NewError = newHumaError
+	useProblems()
 	cfg := huma.DefaultConfig("Vitascope", version)
 	cfg.DocsPath = "" // huma's page loads scripts from elsewhere; ours is served by us
 	cfg.SchemasPath = ""
