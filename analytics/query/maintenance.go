@@ -12,6 +12,7 @@ import (
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/idempotency"
 	"github.com/vitascope/vitascope/internal/warehouse"
 )
 
@@ -141,7 +142,7 @@ func held(err error) error {
 func post[I, O any](api huma.API, id, path, summary string, do func(ctx context.Context, account string, in *I) (*O, error)) {
 	op := operation(id, path, summary)
 	op.Method, op.DefaultStatus = http.MethodPost, http.StatusOK
-	httpx.Register(api, op, func(ctx context.Context, in *struct{ Body I }) (*output[O], error) {
+	httpx.Register(api, idempotency.Repeatable(op), func(ctx context.Context, in *struct{ Body I }) (*output[O], error) {
 		if who := auth.From(ctx); who.Role != catalog.RoleAdmin {
 			return nil, fault.New(fault.Forbidden, "admin-needed", "Only an admin of the account may do this.")
 		}

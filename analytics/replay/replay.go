@@ -26,6 +26,7 @@ import (
 	"github.com/vitascope/vitascope/internal/eventlog"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/idempotency"
 )
 
 // Producer appends to the event log and returns when it is acknowledged.
@@ -154,7 +155,7 @@ func Register(api huma.API, r *Replayer) {
 		OperationID: "create-stats-replay", Method: "POST", Path: "/v1/stats/replays", DefaultStatus: 200,
 		Summary: "Count beacons that were refused and can be read now", Tags: []string{"Statistics"},
 	}
-	httpx.Register(api, op, func(ctx context.Context, in *struct{ Body Input }) (*struct{ Body *Result }, error) {
+	httpx.Register(api, idempotency.Repeatable(op), func(ctx context.Context, in *struct{ Body Input }) (*struct{ Body *Result }, error) {
 		if auth.From(ctx).Role != catalog.RoleAdmin {
 			return nil, fault.New(fault.Forbidden, "admin-needed", "Only an admin of the account may do this.")
 		}

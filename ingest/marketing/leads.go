@@ -19,6 +19,7 @@ import (
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/idempotency"
 	"github.com/vitascope/vitascope/internal/jobs"
 )
 
@@ -27,8 +28,8 @@ func (s *Service) registerLeads(api huma.API) {
 	tags := []string{"Leads"}
 	httpx.Register(api, huma.Operation{OperationID: "list-leads", Method: http.MethodGet, Path: "/v1/leads", Tags: tags,
 		Summary: "People who answered the account's gates, newest first"}, s.listLeads)
-	httpx.Register(api, huma.Operation{OperationID: "search-leads", Method: http.MethodPost, Path: "/v1/lead-searches", Tags: tags,
-		Summary: "The same by address, name or company: these are not for addresses of pages"}, s.searchLeads)
+	httpx.Register(api, idempotency.Repeatable(huma.Operation{OperationID: "search-leads", Method: http.MethodPost, Path: "/v1/lead-searches", Tags: tags,
+		Summary: "The same by address, name or company: these are not for addresses of pages"}), s.searchLeads)
 	export := huma.Operation{OperationID: "export-leads", Method: http.MethodGet, Path: "/v1/leads/export", Tags: tags,
 		Summary: "Leads as CSV, streamed"}
 	export.Responses = map[string]*huma.Response{"200": {Description: "The leads.", Content: map[string]*huma.MediaType{

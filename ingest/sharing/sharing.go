@@ -25,6 +25,7 @@ import (
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/idempotency"
 )
 
 // Config says where media are reached, and with which keys.
@@ -84,17 +85,17 @@ func (s *Service) Register(api huma.API) {
 		Summary: "Codes that show a media in other pages"}, s.getCodes)
 	httpx.Register(api, huma.Operation{OperationID: "list-share-links", Method: http.MethodGet, Path: one + "/share-links", Tags: tags,
 		Summary: "A media's share links"}, s.listLinks)
-	httpx.Register(api, huma.Operation{OperationID: "create-share-link", Method: http.MethodPost, Path: one + "/share-links", Tags: tags,
-		DefaultStatus: http.StatusCreated, Summary: "Make a link that opens a media until it expires"}, s.createLink)
+	httpx.Register(api, idempotency.AnswerIsSecret(huma.Operation{OperationID: "create-share-link", Method: http.MethodPost, Path: one + "/share-links", Tags: tags,
+		DefaultStatus: http.StatusCreated, Summary: "Make a link that opens a media until it expires"}), s.createLink)
 	httpx.Register(api, huma.Operation{OperationID: "delete-share-link", Method: http.MethodDelete, Path: one + "/share-links/{link}", Tags: tags,
 		Summary: "Revoke a share link"}, s.deleteLink)
 	tags = []string{"Playback keys"}
 	httpx.Register(api, huma.Operation{OperationID: "list-playback-keys", Method: http.MethodGet, Path: "/v1/playback-keys", Tags: tags,
 		Summary: "The keys that sign the account's playback tokens"}, s.listKeys)
-	httpx.Register(api, huma.Operation{OperationID: "create-playback-key", Method: http.MethodPost, Path: "/v1/playback-keys", Tags: tags,
-		DefaultStatus: http.StatusCreated, Summary: "Make a signing key; its secret is shown this once"}, s.createKey)
-	httpx.Register(api, huma.Operation{OperationID: "rotate-playback-key", Method: http.MethodPost, Path: "/v1/playback-keys/{key}/rotations", Tags: tags,
-		DefaultStatus: http.StatusCreated, Summary: "Make the key that follows one, which ends after a while"}, s.rotateKey)
+	httpx.Register(api, idempotency.AnswerIsSecret(huma.Operation{OperationID: "create-playback-key", Method: http.MethodPost, Path: "/v1/playback-keys", Tags: tags,
+		DefaultStatus: http.StatusCreated, Summary: "Make a signing key; its secret is shown this once"}), s.createKey)
+	httpx.Register(api, idempotency.AnswerIsSecret(huma.Operation{OperationID: "rotate-playback-key", Method: http.MethodPost, Path: "/v1/playback-keys/{key}/rotations", Tags: tags,
+		DefaultStatus: http.StatusCreated, Summary: "Make the key that follows one, which ends after a while"}), s.rotateKey)
 	httpx.Register(api, huma.Operation{OperationID: "delete-playback-key", Method: http.MethodDelete, Path: "/v1/playback-keys/{key}", Tags: tags,
 		Summary: "Revoke a signing key: what it signed ends at once"}, s.deleteKey)
 }

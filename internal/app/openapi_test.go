@@ -5,6 +5,7 @@ import (
 	"flag"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/vitascope/vitascope/ingest/sharing"
 	"github.com/vitascope/vitascope/internal/auth/authapi"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/idempotency"
 	"github.com/vitascope/vitascope/internal/webhooks"
 )
 
@@ -32,6 +34,9 @@ func document(t *testing.T) (huma.API, *echo.Echo) {
 	log := slog.New(slog.DiscardHandler)
 	e := httpx.New(nil, log)
 	api := httpx.NewAPI(e, "1")
+	keys, err := idempotency.New(idempotency.DefaultConfig(), nil, log)
+	require.NoError(t, err)
+	keys.Use(api)
 	authapi.Register(api, nil, nil)
 	lc := library.DefaultConfig()
 	lc.PublicURL = "http://127.0.0.1:8080"
@@ -91,4 +96,48 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 		}
 		require.Contains(t, api.OpenAPI().Paths, path)
 	}
+}
+
+// unkeyed are the operations that are repeated without a key, and why.
+var unkeyed = map[string]string{
+	"create-session":            "nobody is signed in yet",
+	"search-leads":              "only reads",
+	"create-stats-erasure":      "what is erased is erased",
+	"create-stats-rebuild":      "makes the same again",
+	"create-stats-verification": "only reads",
+	"create-stats-replay":       "only counts",
+}
+
+// TestWhatIsNotIdempotentTakesAKey also finds answers with secrets that would be kept.
+func TestWhatIsNotIdempotentTakesAKey(t *testing.T) {
+	t.Parallel()
+	api, _ := document(t)
+	for path, item := range api.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Post, item.Patch} {
+			if op == nil {
+				continue
+			}
+			keyed := slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "header" && p.Name == idempotency.Header })
+			require.Equal(t, unkeyed[op.OperationID] == "", keyed, "%s %s", op.OperationID, path)
+			for status, res := range op.Responses {
+				if !keyed || res.Content["application/json"] == nil || !strings.HasPrefix(status, "2") {
+					continue
+				}
+				raw, err := json.Marshal(resolved(api, res.Content["application/json"].Schema))
+				require.NoError(t, err)
+				for _, name := range []string{"secret", "token", "jwk", "password"} {
+					if strings.Contains(string(raw), `"`+name+`":{`) {
+						require.True(t, idempotency.IsSecret(op), "the answer of %s has a %s and would be kept", op.OperationID, name)
+					}
+				}
+			}
+		}
+	}
+}
+
+func resolved(api huma.API, s *huma.Schema) *huma.Schema {
+	if s.Ref != "" {
+		return api.OpenAPI().Components.Schemas.SchemaFromRef(s.Ref)
+	}
+	return s
 }

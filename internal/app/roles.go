@@ -26,6 +26,7 @@ import (
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/eventlog"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/idempotency"
 	"github.com/vitascope/vitascope/internal/jobs"
 	"github.com/vitascope/vitascope/internal/webhooks"
 	"github.com/vitascope/vitascope/player"
@@ -162,6 +163,12 @@ func (a *App) imports(c *clients, client *jobs.Client) (*ingest.Imports, error) 
 // addAPI builds the JSON API and the dashboard.
 func (a *App) addAPI(p *process, c *clients, client *jobs.Client) error {
 	api := httpx.NewAPI(p.echo, a.version)
+	keys, err := idempotency.New(idempotency.DefaultConfig(), c.catalog, a.log)
+	if err != nil {
+		return err
+	}
+	keys.Use(api)
+	p.loops = append(p.loops, loop{name: "idempotency", run: keys.Run})
 	authapi.Register(api, p.auth, c.catalog)
 	lc := library.DefaultConfig()
 	lc.PublicURL, lc.GrantKey = a.cfg.PublicURL, a.keys.Grant

@@ -37,8 +37,8 @@ func NewAPI(e *echo.Echo, version string) huma.API {
 	cfg.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
 	api := humaecho.New(e, cfg)
 	api.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) {
-		if !isPublic(ctx.Operation()) && auth.From(ctx.Context()).AccountID == "" {
-			writeProblem(api, ctx, fault.New(fault.Unauthorized, "unauthorized", "Sign in, or send a valid API token as “Authorization: Bearer vs_…”."))
+		if !IsPublic(ctx.Operation()) && auth.From(ctx.Context()).AccountID == "" {
+			Refuse(api, ctx, fault.New(fault.Unauthorized, "unauthorized", "Sign in, or send a valid API token as “Authorization: Bearer vs_…”."))
 			return
 		}
 		next(ctx)
@@ -46,14 +46,24 @@ func NewAPI(e *echo.Echo, version string) huma.API {
 	return api
 }
 
-func isPublic(op *huma.Operation) bool { return len(op.Security) == 1 && len(op.Security[0]) == 0 }
+// IsPublic tells whether anyone may call an operation.
+func IsPublic(op *huma.Operation) bool { return len(op.Security) == 1 && len(op.Security[0]) == 0 }
 
-func writeProblem(api huma.API, ctx huma.Context, err error) {
+// Refuse answers a request for which no handler is called.
+func Refuse(api huma.API, ctx huma.Context, err error) {
 	p := ProblemOf(err, RequestID(humaecho.Unwrap(ctx)))
+	logInternal(ctx.Context(), p, err, ctx.Operation())
 	ctx.SetHeader("Content-Type", "application/problem+json")
 	ctx.SetStatus(p.Status)
 	if err := api.Marshal(ctx.BodyWriter(), "application/json", p); err != nil {
 		return // the connection is gone
+	}
+}
+
+// logInternal tells the log what the caller is not told.
+func logInternal(ctx context.Context, p *Problem, err error, op *huma.Operation) {
+	if log := logFrom(ctx); log != nil && p.Status >= 500 {
+		log.ErrorContext(ctx, "request failed", "err", err, "request_id", p.Instance, "operation", op.OperationID)
 	}
 }
 
@@ -91,11 +101,7 @@ func Register[I, O any](api huma.API, op huma.Operation, handler func(context.Co
 		}
 		id, _ := ctx.Value(requestIDKey{}).(string)
 		p := ProblemOf(err, id)
-		if p.Status >= 500 {
-			if log := logFrom(ctx); log != nil {
-				log.ErrorContext(ctx, "request failed", "err", err, "request_id", id, "operation", op.OperationID)
-			}
-		}
+		logInternal(ctx, p, err, &op)
 		if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
 			return nil, huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"2"}})
 		}

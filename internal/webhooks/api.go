@@ -19,6 +19,7 @@ import (
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/idempotency"
 	"github.com/vitascope/vitascope/internal/jobs"
 	"github.com/vitascope/vitascope/internal/outbound"
 	"github.com/vitascope/vitascope/internal/playback"
@@ -33,14 +34,14 @@ func (s *Service) Register(api huma.API) {
 	const one = "/v1/webhooks/{webhook}"
 	httpx.Register(api, huma.Operation{OperationID: "list-webhooks", Method: http.MethodGet, Path: "/v1/webhooks", Tags: tags,
 		Summary: "Where the account is told of events"}, s.list)
-	httpx.Register(api, huma.Operation{OperationID: "create-webhook", Method: http.MethodPost, Path: "/v1/webhooks", Tags: tags,
-		DefaultStatus: http.StatusCreated, Summary: "Add an endpoint; its secret is shown this once"}, s.create)
+	httpx.Register(api, idempotency.AnswerIsSecret(huma.Operation{OperationID: "create-webhook", Method: http.MethodPost, Path: "/v1/webhooks", Tags: tags,
+		DefaultStatus: http.StatusCreated, Summary: "Add an endpoint; its secret is shown this once"}), s.create)
 	httpx.Register(api, huma.Operation{OperationID: "change-webhook", Method: http.MethodPatch, Path: one, Tags: tags,
 		Summary: "Change an endpoint, or switch it off and on"}, s.change)
 	httpx.Register(api, huma.Operation{OperationID: "delete-webhook", Method: http.MethodDelete, Path: one, Tags: tags,
 		DefaultStatus: http.StatusNoContent, Summary: "Remove an endpoint and its log"}, s.remove)
-	httpx.Register(api, huma.Operation{OperationID: "rotate-webhook-secret", Method: http.MethodPost, Path: one + "/secrets", Tags: tags,
-		DefaultStatus: http.StatusCreated, Summary: "Make the secret that follows; messages are signed with both for a day"}, s.rotate)
+	httpx.Register(api, idempotency.AnswerIsSecret(huma.Operation{OperationID: "rotate-webhook-secret", Method: http.MethodPost, Path: one + "/secrets", Tags: tags,
+		DefaultStatus: http.StatusCreated, Summary: "Make the secret that follows; messages are signed with both for a day"}), s.rotate)
 	httpx.Register(api, huma.Operation{OperationID: "test-webhook", Method: http.MethodPost, Path: one + "/tests", Tags: tags,
 		DefaultStatus: http.StatusAccepted, Summary: "Send a message of type webhook.test"}, s.test)
 	httpx.Register(api, huma.Operation{OperationID: "list-webhook-deliveries", Method: http.MethodGet, Path: one + "/deliveries", Tags: tags,

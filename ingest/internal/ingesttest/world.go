@@ -26,6 +26,7 @@ import (
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/idempotency"
 	"github.com/vitascope/vitascope/internal/jobs"
 )
 
@@ -124,7 +125,11 @@ func New(t *testing.T) *World {
 func (w *World) Serve(t *testing.T, register func(e *echo.Echo, api huma.API)) *httptest.Server {
 	t.Helper()
 	e := httpx.New(w.Auth, w.Log)
-	register(e, httpx.NewAPI(e, "test"))
+	api := httpx.NewAPI(e, "test")
+	keys, err := idempotency.New(idempotency.DefaultConfig(), w.DB, w.Log)
+	require.NoError(t, err)
+	keys.Use(api)
+	register(e, api)
 	srv := httptest.NewServer(e)
 	t.Cleanup(srv.Close)
 	return srv

@@ -13,6 +13,7 @@ import (
 	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/idempotency"
 )
 
 // Session is who is signed in.
@@ -53,7 +54,7 @@ func Register(api huma.API, svc *auth.Service, db *catalog.DB) {
 	httpx.Register(api, huma.Operation{OperationID: "set-password", Method: http.MethodPut, Path: "/v1/session/password", Tags: tags, Summary: "Choose a new password"}, h.setPassword)
 	tags = []string{"API tokens"}
 	httpx.Register(api, huma.Operation{OperationID: "list-api-tokens", Method: http.MethodGet, Path: "/v1/api-tokens", Tags: tags, Summary: "List the account's API tokens"}, h.listTokens)
-	httpx.Register(api, huma.Operation{OperationID: "create-api-token", Method: http.MethodPost, Path: "/v1/api-tokens", Tags: tags, DefaultStatus: http.StatusCreated, Summary: "Create an API token; its secret is shown this once"}, h.createToken)
+	httpx.Register(api, idempotency.AnswerIsSecret(huma.Operation{OperationID: "create-api-token", Method: http.MethodPost, Path: "/v1/api-tokens", Tags: tags, DefaultStatus: http.StatusCreated, Summary: "Create an API token; its secret is shown this once"}), h.createToken)
 	httpx.Register(api, huma.Operation{OperationID: "delete-api-token", Method: http.MethodDelete, Path: "/v1/api-tokens/{id}", Tags: tags, Summary: "Revoke an API token"}, h.deleteToken)
 }
 

@@ -2755,7 +2755,13 @@ export interface operations {
     "create-api-token": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours. The answer holds a secret and is not kept, so a repeat is refused (409).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2878,7 +2884,13 @@ export interface operations {
     "create-experiment": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours but answered as the first was, with Idempotent-Replayed: true. With another request it is refused (422), and while the first still runs (409, Retry-After).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2941,7 +2953,13 @@ export interface operations {
     "end-experiment": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours but answered as the first was, with Idempotent-Replayed: true. With another request it is refused (422), and while the first still runs (409, Retry-After).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The experiment's id. */
                 experiment: string;
@@ -2977,7 +2995,13 @@ export interface operations {
     "import-media": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours but answered as the first was, with Idempotent-Replayed: true. With another request it is refused (422), and while the first still runs (409, Retry-After).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3011,7 +3035,13 @@ export interface operations {
     "erase-leads": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours but answered as the first was, with Idempotent-Replayed: true. With another request it is refused (422), and while the first still runs (409, Retry-After).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3267,7 +3297,13 @@ export interface operations {
     "rename-media": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours but answered as the first was, with Idempotent-Replayed: true. With another request it is refused (422), and while the first still runs (409, Retry-After).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The media's id. */
                 id: string;
@@ -3767,7 +3803,13 @@ export interface operations {
     "retry-media": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours but answered as the first was, with Idempotent-Replayed: true. With another request it is refused (422), and while the first still runs (409, Retry-After).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The media's id. */
                 id: string;
@@ -3831,7 +3873,13 @@ export interface operations {
     "create-share-link": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours. The answer holds a secret and is not kept, so a repeat is refused (409).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The media's id. */
                 id: string;
@@ -3927,7 +3975,13 @@ export interface operations {
     "create-playback-key": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours. The answer holds a secret and is not kept, so a repeat is refused (409).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3990,7 +4044,13 @@ export interface operations {
     "rotate-playback-key": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours. The answer holds a secret and is not kept, so a repeat is refused (409).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The key's id. */
                 key: string;
@@ -5241,7 +5301,13 @@ export interface operations {
     "retry-webhook-delivery": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours but answered as the first was, with Idempotent-Replayed: true. With another request it is refused (422), and while the first still runs (409, Retry-After).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The delivery's id. */
                 delivery: string;
@@ -5300,7 +5366,13 @@ export interface operations {
     "create-webhook": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours. The answer holds a secret and is not kept, so a repeat is refused (409).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5363,7 +5435,13 @@ export interface operations {
     "change-webhook": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours but answered as the first was, with Idempotent-Replayed: true. With another request it is refused (422), and while the first still runs (409, Retry-After).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The endpoint's id. */
                 webhook: string;
@@ -5435,7 +5513,13 @@ export interface operations {
     "rotate-webhook-secret": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours. The answer holds a secret and is not kept, so a repeat is refused (409).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The endpoint's id. */
                 webhook: string;
@@ -5467,7 +5551,13 @@ export interface operations {
     "test-webhook": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Chosen by the caller, once for each thing to do: a repeat with the same key is not done again for 24 hours but answered as the first was, with Idempotent-Replayed: true. With another request it is refused (422), and while the first still runs (409, Retry-After).
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The endpoint's id. */
                 webhook: string;
