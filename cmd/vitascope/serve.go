@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,15 +45,17 @@ Every flag is also a variable: --s3-endpoint is VITASCOPE_S3_ENDPOINT.`,
 }
 
 func printWelcome(cmd *cobra.Command, r app.Ready) {
-	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "\nVitascope is at %s\n", r.URL)
+	var text strings.Builder
+	fmt.Fprintf(&text, "\nVitascope is at %s\n", r.URL)
 	if r.LoginURL != "" {
-		fmt.Fprintf(out, "\n  Log in (works once, within 24 hours):\n  %s\n", r.LoginURL)
-		fmt.Fprintf(out, "\n  A new link at any time:  %s login-link\n", os.Args[0])
+		fmt.Fprintf(&text, "\n  Log in (works once, within 24 hours):\n  %s\n", r.LoginURL)
+		fmt.Fprintf(&text, "\n  A new link at any time:  %s login-link\n", os.Args[0])
 	}
 	if r.CanUpload {
-		fmt.Fprintf(out, "  Upload from a terminal:  %s upload FILE\n\n", os.Args[0])
+		fmt.Fprintf(&text, "  Upload from a terminal:  %s upload FILE\n\n", os.Args[0])
 	}
+	// At once: who waits for the first line has the others then.
+	fmt.Fprint(cmd.OutOrStdout(), text.String())
 }
 
 func newLoginLink() *cobra.Command {

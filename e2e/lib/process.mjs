@@ -26,15 +26,20 @@ export function tempDir(t, name = "vitascope-e2e-") {
   return dir;
 }
 
-/** A loopback port that was free a moment ago. */
+/**
+ * A loopback port that was free a moment ago, and is none of those that the system gives
+ * to outgoing connections: a server that is killed finds it free again.
+ */
 export async function freePort() {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const free = await once(server, "listening").then(() => true, () => false);
+    if (!free) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 /** The environment without any VITASCOPE_* of the caller, plus extra. */
@@ -80,7 +85,7 @@ export class Server {
         out += d;
         const login = out.match(/http\S+#\/login\/\S+/);
         if (login) server.loginURL = login[0];
-        if (/Vitascope is at \S+\n/.test(out)) setTimeout(resolve, 50); // the rest of the welcome follows at once
+        if (/Vitascope is at \S+\n/.test(out)) resolve(); // it is written with the rest of the welcome
       });
       child.stderr.on("data", (d) => log.push(String(d)));
       child.once("exit", (code, signal) => reject(new Error(`vitascope ended with ${code ?? signal} before it was ready:\n${log.join("")}`)));
