@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Asks again each 200 ms until `ask` returns something truthy. */
-export async function until(what, ask, { timeout = 120_000 } = {}) {
+export async function until(what, ask, { timeout = 300_000 } = {}) {
   const deadline = Date.now() + timeout;
   let last;
   while (Date.now() < deadline) {

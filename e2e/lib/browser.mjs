@@ -4,10 +4,14 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
+/** How long anything may take on a machine that does much else. */
+export const LONG = 120_000;
+
 /** Starts Chromium; it ends with the test. */
 export async function startBrowser(t) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    timeout: LONG,
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"],
   });
@@ -17,6 +21,7 @@ export async function startBrowser(t) {
 
 /** A page that notes every console error, uncaught error and failed request. */
 export async function openPage(context) {
+  context.setDefaultTimeout(LONG);
   const page = await context.newPage();
   page.problems = [];
   page.on("console", (m) => m.type() === "error" && page.problems.push(`console: ${m.text()} ${m.location().url ?? ""}`));
@@ -26,19 +31,25 @@ export async function openPage(context) {
 
 /**
  * A marketer's site on an origin of its own, embedding the given code. Its server
- * also takes the numbers that the script's page sends to /left as it goes away: `left`
- * is the greatest.
+ * also takes what the script's page sends to /left: positions each moment, and in both
+ * events of going away. left(), once the tab was closed, is the greatest; of a tab that
+ * had no time for its last words, the last of those before.
  */
 export async function hostSite(t, embedCode) {
   const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Acme rockets</title></head>
 <body><h1>Our new rocket</h1>${embedCode}<p>Read on below the video.</p></body></html>`;
   const words = [];
-  let heard;
-  const left = new Promise((resolve) => (heard = resolve)).then(() => sleep(1000)).then(() => Math.max(...words));
+  let heard, last = 0;
+  const both = new Promise((resolve) => (heard = resolve));
+  const left = () => Promise.race([both, sleep(20_000, null, { ref: false })]).then(() => Math.max(...words));
   const server = createServer((req, res) => {
     if (req.url === "/left") {
       let text = "";
-      req.on("data", (d) => (text += d)).on("end", () => heard(words.push(Number(text))));
+      req.on("data", (d) => (text += d)).on("end", () => {
+        const [what, position] = text.split(" ");
+        words.push(Number(position));
+        if (what === "last" && ++last === 2) heard();
+      });
       return res.writeHead(204).end();
     }
     if (req.url.startsWith("/favicon")) return res.writeHead(204).end();

@@ -48,7 +48,7 @@ async function inPage(url) {
   });
   const within = (what, promise) => {
     let timer;
-    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${what} did not come; at ${video.currentTime} of ${video.duration}, ${JSON.stringify(seen)}`)), 45_000)));
+    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${what} did not come; at ${video.currentTime} of ${video.duration}, ${JSON.stringify(seen)}`)), 180_000)));
     return Promise.race([promise, failed, late]).finally(() => clearTimeout(timer));
   };
   const event = (what, emitter = video) => new Promise((resolve) => emitter.addEventListener(what, resolve, { once: true }));

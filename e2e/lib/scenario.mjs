@@ -67,12 +67,13 @@ export async function watch(t, context, embedCode) {
   const decoded = await evaluate(page, "return { audio: v.webkitAudioDecodedByteCount, video: v.webkitVideoDecodedByteCount, frames: v.getVideoPlaybackQuality().totalVideoFrames };");
   // It plays on between the two events of a tab that closes, on a busy machine for long.
   await evaluate(page, `
-    const tell = () => navigator.sendBeacon("/left", String(v.currentTime));
-    addEventListener("pagehide", tell);
-    document.addEventListener("visibilitychange", tell);`);
+    const tell = (what) => navigator.sendBeacon("/left", what + " " + v.currentTime);
+    setInterval(tell, 20, "now");
+    addEventListener("pagehide", () => tell("last"));
+    document.addEventListener("visibilitychange", () => tell("last"));`);
   const problems = page.problems;
   await page.close({ runBeforeUnload: true });
-  intervals.push([start, await site.left]);
+  intervals.push([start, await site.left()]);
   assert.ok(decoded.audio > 10_000, `audio was decoded: ${JSON.stringify(decoded)}`);
   assert.ok(decoded.video > 10_000 && decoded.frames > 100, `video was decoded: ${JSON.stringify(decoded)}`);
   assert.deepEqual(problems, [], "no errors on the host page");
@@ -85,7 +86,7 @@ export async function story(t, { browser, loginURL, api, watchAPI = api, file, s
   const dashboard = await openPage(context);
   const id = await uploadThroughPage(dashboard, loginURL, file);
   await dashboard.goto(new URL(`/#/media/${id}`, dashboard.url()).href);
-  const code = await dashboard.getByTestId("embed-code").inputValue();
+  const code = await until("the embed code", () => dashboard.getByTestId("embed-code").inputValue());
   assert.match(code, new RegExp(`media-id="${id}"`));
 
   const viewer = await browser.newContext();

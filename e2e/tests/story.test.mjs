@@ -22,5 +22,5 @@ test("from upload to heatmap on one machine", async (t) => {
   const media = await api.waitFor(id, ["ready"]);
   const seconds = media.playable_seconds_after_upload;
   t.diagnostic(`playable ${seconds} s after the last byte, ready after ${media.ready_seconds_after_upload} s`);
-  assert.ok(seconds < media.ready_seconds_after_upload && seconds < 3, `an H.264 source plays at once, not after ${seconds} s`);
+  assert.ok(seconds < media.ready_seconds_after_upload / 4, `an H.264 source plays at once, not after ${seconds} s`);
 });
