@@ -37,6 +37,7 @@ function signed({ headers, body }, secret) {
   return headers["webhook-signature"].split(" ").includes(`v1,${mac}`);
 }
 
+const claims = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
 const hostile = `<img src=x onerror="document.title='hit'">`;
 
 test("a gate is set in the dashboard, answered elsewhere, listed, told and erased; two calls to action are compared", async (t) => {
@@ -136,6 +137,7 @@ test("a gate is set in the dashboard, answered elsewhere, listed, told and erase
         const agent = { "User-Agent": `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/${100 + i}.0.0.0 Safari/537.36` };
         const config = await (await fetch(`${server.url}/embed/medias/${id}/config.json`, { headers: agent })).json();
         const again = await (await fetch(`${server.url}/embed/medias/${id}/config.json`, { headers: agent })).json();
+        assert.ok([config, again].every(({ view_token }) => claims(view_token).var), "the origin knows of the test");
         assert.equal(again.player.actions[0].text, config.player.actions[0].text, "the same viewer, the same arm");
         (arms[config.player.actions[0].text] ??= []).push({ agent, config });
       }
