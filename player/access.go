@@ -76,7 +76,7 @@ func (h *Handler) admit(ctx context.Context, m media, who caller, shown credenti
 	}
 	g := playback.Grant{Media: m.id, By: playback.ByDomain, Ref: fingerprint(a.Domains...), Expires: h.now().Add(sessionLife)}
 	if a.PasswordHash != "" {
-		if err := h.checkPassword(a, who, shown.Password); err != nil {
+		if err := h.checkPassword(ctx, a, who, shown.Password); err != nil {
 			return admission{}, err
 		}
 		g.By, g.Ref = playback.ByPassword, fingerprint(a.PasswordHash)
@@ -157,11 +157,11 @@ func refused(err error) error {
 }
 
 // checkPassword compares, a few at a time: each comparison takes 64 MiB.
-func (h *Handler) checkPassword(a blob.Access, who caller, password string) error {
+func (h *Handler) checkPassword(ctx context.Context, a blob.Access, who caller, password string) error {
 	if password == "" {
 		return errPasswordRequired
 	}
-	if !h.guesses.Allow(who.addr, h.now()) {
+	if !h.guesses.Allow(ctx, who.addr, h.now()) {
 		return errTooManyTries
 	}
 	h.comparing <- struct{}{}

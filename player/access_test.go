@@ -259,12 +259,13 @@ func TestPasswordsDomainsAndLinks(t *testing.T) {
 		url := config["hls_url"].(string)
 		require.Equal(t, http.StatusOK, get(t, url).StatusCode)
 		require.Equal(t, http.StatusUnauthorized, get(t, server.URL+"/hls/withpass01/g1/a1/v360/0.m4s").StatusCode)
-		last := 0
+		var last answer
 		for range 12 {
-			res, _ := ask(t, server.URL, "withpass01", map[string]string{"password": "guess"})
-			last = res.StatusCode
+			last, _ = ask(t, server.URL, "withpass01", map[string]string{"password": "guess"})
+			require.Equal(t, `"passwords";q=10;w=60`, last.Header.Get("RateLimit-Policy"))
 		}
-		require.Equal(t, http.StatusTooManyRequests, last)
+		require.Equal(t, http.StatusTooManyRequests, last.StatusCode)
+		require.Equal(t, `"passwords";r=0;t=`+last.Header.Get("Retry-After"), last.Header.Get("RateLimit"))
 		require.NoError(t, store.WriteSettings(t.Context(), blob.Settings{Account: "acctpass01", Media: "withpass01", Access: blob.Access{PasswordHash: hash + "x"}}))
 		require.Eventually(t, func() bool { return get(t, url).StatusCode == http.StatusForbidden }, time.Minute, 20*time.Millisecond,
 			"another password ends what the old one opened")

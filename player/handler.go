@@ -67,7 +67,7 @@ func New(cfg Config, store Store, states States, keys Keys, reg prometheus.Regis
 	return &Handler{
 		cfg: cfg, states: states, keys: keys, objects: cached,
 		metrics: measured, assets: built, pages: pages, now: cfg.Now, log: log,
-		guesses: limit.New(guessesPerMinute), comparing: make(chan struct{}, comparisons),
+		guesses: limit.New("passwords", guessesPerMinute), comparing: make(chan struct{}, comparisons),
 	}, nil
 }
 

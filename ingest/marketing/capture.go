@@ -63,8 +63,7 @@ func (s *Service) captureLead(c echo.Context) error {
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("Cache-Control", "no-store")
 	now := s.cfg.Now()
-	if !s.networks.Allow(c.RealIP(), now) {
-		h.Set("Retry-After", "60")
+	if !s.networks.Allow(c.Request().Context(), c.RealIP(), now) {
 		return fault.New(fault.RateLimited, "lead-rate", "Too many answers from this network. Wait a minute, then try again.")
 	}
 	raw, err := io.ReadAll(io.LimitReader(c.Request().Body, maxLeadBytes+1))

@@ -70,7 +70,7 @@ func New(cfg Config, db *catalog.DB, blobs *blob.Store, publisher Publisher, job
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg: cfg, db: db, blobs: blobs, publisher: publisher, jobs: jobs, networks: limit.New(cfg.LeadsPerMinute), log: log}, nil
+	return &Service{cfg: cfg, db: db, blobs: blobs, publisher: publisher, jobs: jobs, networks: limit.New("leads", cfg.LeadsPerMinute), log: log}, nil
 }
 
 // Register adds the operations to the API.

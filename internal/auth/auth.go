@@ -100,7 +100,7 @@ func New(db *catalog.DB, secure bool, log *slog.Logger) *Service {
 	sm.Cookie.Secure = secure
 	sm.Cookie.SameSite = http.SameSiteLaxMode
 	sm.Cookie.Path = "/"
-	return &Service{db: db, sessions: sm, attempts: limit.New(attemptsPerMinute), log: log}
+	return &Service{db: db, sessions: sm, attempts: limit.New("sign-in", attemptsPerMinute), log: log}
 }
 
 var errUnauthorized = fault.New(fault.Unauthorized, "unauthorized", "Sign in, or send a valid API token as “Authorization: Bearer vs_…”.")

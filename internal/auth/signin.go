@@ -26,7 +26,7 @@ type Credentials struct {
 // Guesses are bounded per network: past that it returns a fault.RateLimited
 // whatever the credentials.
 func (s *Service) SignIn(ctx context.Context, remote string, cred Credentials) (catalog.User, http.Cookie, error) {
-	if !s.attempts.Allow(remote, time.Now()) {
+	if !s.attempts.Allow(ctx, remote, time.Now()) {
 		return catalog.User{}, http.Cookie{}, fault.New(fault.RateLimited, "rate-limited", "Too many attempts from this network. Wait a minute, then try again.")
 	}
 	u, err := s.check(ctx, cred)

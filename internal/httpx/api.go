@@ -11,6 +11,7 @@ import (
 
 	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/internal/limit"
 )
 
 // Public is the security of an operation that anyone may call. All others need a
@@ -103,7 +104,9 @@ func Register[I, O any](api huma.API, op huma.Operation, handler func(context.Co
 		p := ProblemOf(err, id)
 		logInternal(ctx, p, err, &op)
 		if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
-			return nil, huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"2"}})
+			if !limit.ToldWhen(ctx) {
+				return nil, huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"2"}})
+			}
 		}
 		return nil, p
 	})

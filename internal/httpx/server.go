@@ -14,6 +14,7 @@ import (
 
 	"github.com/vitascope/vitascope/internal/auth"
 	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/internal/limit"
 )
 
 type (
@@ -67,7 +68,8 @@ func requestContext(log *slog.Logger) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			id := rand.Text()
 			c.Response().Header().Set(echo.HeaderXRequestID, id)
-			ctx := context.WithValue(c.Request().Context(), requestIDKey{}, id)
+			ctx := limit.WithHeader(c.Request().Context(), c.Response().Header())
+			ctx = context.WithValue(ctx, requestIDKey{}, id)
 			c.SetRequest(c.Request().WithContext(context.WithValue(ctx, logKey{}, log)))
 			return next(c)
 		}

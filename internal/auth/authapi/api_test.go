@@ -142,11 +142,15 @@ func TestPasswordSignsInAndWrongOnesAllLookAlike(t *testing.T) {
 func TestGuessingIsBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	last := 0
+	last, header := 0, http.Header{}
 	for range 12 {
-		last, _, _ = b.call("POST", "/v1/sessions", `{"login_token":"guess"}`)
+		last, _, header = b.call("POST", "/v1/sessions", `{"login_token":"guess"}`)
+		require.Equal(t, []string{`"sign-in";q=10;w=60`}, header.Values("RateLimit-Policy"))
+		require.Contains(t, header.Get("RateLimit"), `"sign-in";r=`)
 	}
 	require.Equal(t, 429, last)
+	require.Len(t, header.Values("Retry-After"), 1)
+	require.Equal(t, `"sign-in";r=0;t=`+header.Get("Retry-After"), header.Get("RateLimit"))
 }
 
 func TestAPITokenWorksUntilItIsRevoked(t *testing.T) {
