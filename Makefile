@@ -58,7 +58,7 @@ check: ## Types and formatting
 
 .PHONY: test-go
 test-go:
-	go test -timeout 20m ./...
+	go test -timeout 40m ./...
 
 .PHONY: test-web
 test-web:
