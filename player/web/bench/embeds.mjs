@@ -6,7 +6,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { median, report, startWorld } from "./world.mjs";
 
-const ROUNDS = Number(process.env.ROUNDS ?? 9);
+const ROUNDS = Number(process.env.ROUNDS ?? 21);
 const THROTTLE = 4;
 const LIMIT_MS = 15;
 const TEN = Array.from({ length: 10 });
