@@ -134,6 +134,9 @@ func (s *store) load(ctx context.Context, u *upload) error {
 		return nil
 	}
 	doc, err := s.readDoc(ctx, m)
+	if errors.Is(err, handler.ErrNotFound) {
+		return s.loadFinished(ctx, u)
+	}
 	if err != nil {
 		return err
 	}
@@ -166,6 +169,23 @@ func (s *store) load(ctx context.Context, u *upload) error {
 // that was acknowledged is lost, since a part is stored before its last byte is.
 func inFrontOf(boundary int64, pieces []arriving.Piece) []arriving.Piece {
 	return slices.DeleteFunc(pieces, func(p arriving.Piece) bool { return p.To >= boundary })
+}
+
+// loadFinished handles an upload of which nothing is left. The sweep, or another
+// process, may have finished it since its media was read; else there is nothing to
+// resume.
+func (s *store) loadFinished(ctx context.Context, u *upload) error {
+	m, err := s.db.Media(ctx, u.media.AccountID, u.media.ID)
+	switch {
+	case errors.Is(err, catalog.ErrNotFound):
+		return handler.ErrNotFound
+	case err != nil:
+		return err
+	case m.Generation != u.media.Generation || m.UploadedAt.IsZero():
+		return handler.ErrNotFound
+	}
+	u.media, u.offset, u.loaded = m, m.SizeBytes, true
+	return nil
 }
 
 // loadCompleted handles a crash between the completion in S3 and its record here.

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,6 +79,30 @@ func TestALostEndIsMadeUpFor(t *testing.T) {
 			require.Equal(t, []string{"probe"}, r.JobKinds(t))
 		})
 	}
+}
+
+func TestAnUploadFinishedMeanwhileIsTold(t *testing.T) {
+	t.Parallel()
+	w, data := ingesttest.New(t), noise(14, 100<<10)
+	first := newReceiver(t, w, nil)
+	path, id := first.killedBeforeRecord(t, data)
+	asks, finished := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	second := newReceiver(t, w.Behind(t, func(r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/upload.json") {
+			once.Do(func() { close(asks) })
+			<-finished
+		}
+	}), nil)
+
+	told := make(chan reply)
+	go func() { told <- second.head(t, path) }()
+	<-asks // it has read that the media is uploading
+	require.Equal(t, int64(len(data)), first.head(t, path).offset(t))
+	require.Empty(t, first.keys(t, blob.UploadPrefix(first.Ann.Account, id, 1)))
+	close(finished)
+	require.Equal(t, int64(len(data)), (<-told).offset(t))
+	require.Equal(t, []string{"probe"}, first.JobKinds(t))
 }
 
 func TestAbandonedUploadsAreRemoved(t *testing.T) {

@@ -8,7 +8,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -93,6 +96,8 @@ type World struct {
 	Temp  string
 	Ann   apitest.Caller
 	Eve   apitest.Caller
+
+	blobs blob.Config
 }
 
 // New returns a World with an empty bucket and catalog.
@@ -102,10 +107,11 @@ func New(t *testing.T) *World {
 	w := &World{Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})), Temp: t.TempDir()}
 	s3, err := shared()
 	require.NoError(t, err)
-	w.Blobs, err = blob.Open(blob.Config{
+	w.blobs = blob.Config{
 		Endpoint: s3.endpoints.S3Addr, Region: s3.endpoints.S3Region, Bucket: "t" + catalog.NewID(),
 		AccessKey: s3.endpoints.S3AccessKey, SecretKey: s3.endpoints.S3SecretKey,
-	}, w.Log)
+	}
+	w.Blobs, err = blob.Open(w.blobs, w.Log)
 	require.NoError(t, err)
 	require.NoError(t, w.Blobs.EnsureBucket(ctx))
 	w.DB, err = catalog.Open(ctx, "sqlite://"+filepath.Join(w.Temp, "catalog.db"), w.Log)
@@ -118,6 +124,25 @@ func New(t *testing.T) *World {
 	w.Auth = auth.New(w.DB, false, w.Log)
 	w.Ann, w.Eve = apitest.NewCaller(t, w.DB, w.Auth, "ann"), apitest.NewCaller(t, w.DB, w.Auth, "eve")
 	return w
+}
+
+// Behind returns the same world whose requests to the S3 server are seen by before
+// as they come, on their way there.
+func (w *World) Behind(t *testing.T, before func(r *http.Request)) *World {
+	t.Helper()
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		before(r.In)
+		r.SetURL(&url.URL{Scheme: "http", Host: w.blobs.Endpoint})
+		r.Out.Host = r.In.Host // which is signed
+	}}
+	srv := httptest.NewServer(proxy)
+	t.Cleanup(srv.Close)
+	other, cfg := *w, w.blobs
+	cfg.Endpoint = srv.Listener.Addr().String()
+	var err error
+	other.Blobs, err = blob.Open(cfg, w.Log)
+	require.NoError(t, err)
+	return &other
 }
 
 // Serve starts an HTTP server with sign-in and what register mounts, and returns
