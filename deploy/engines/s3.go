@@ -163,6 +163,9 @@ func (g *s3Gateway) backend() (*syncedPosix, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open s3 objects folder: %w", err)
 	}
+	if err := resumeJoins(g.objects, opts.SideCarDir, storer); err != nil {
+		return nil, err
+	}
 	return &syncedPosix{Posix: p, objects: g.objects, sidecar: opts.SideCarDir}, nil
 }
 

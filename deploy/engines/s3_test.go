@@ -2,6 +2,7 @@ package engines_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -88,9 +89,11 @@ func checkS3(t *testing.T, sidecar bool) {
 
 	t.Run("survive kill -9 with the same keys", func(t *testing.T) {
 		data := randomBytes(300 << 10)
+		cut := cutOff(t, c, cfg, sidecar)
 		_, err := put(t, c, "kept", data, minio.PutObjectOptions{ContentType: "text/kept"})
 		require.NoError(t, err)
 		h.kill(t)
+		cut.kill(t)
 		cfg.S3Sidecar = false // where the metadata is does not change any more
 		again := startHelper(t, cfg)
 		require.Equal(t, h.endpoints.S3SecretKey, again.endpoints.S3SecretKey)
@@ -99,6 +102,7 @@ func checkS3(t *testing.T, sidecar bool) {
 		info, err := c.StatObject(t.Context(), bucket, "kept", minio.StatObjectOptions{})
 		require.NoError(t, err)
 		require.Equal(t, "text/kept", info.ContentType)
+		cut.check(t, c)
 		unused, err := net.Dial("tcp", again.endpoints.S3Addr)
 		require.NoError(t, err)
 		defer unused.Close()
@@ -154,6 +158,68 @@ func checkMultipart(t *testing.T, c *minio.Client) {
 	id, err = core.NewMultipartUpload(t.Context(), bucket, "given-up", minio.PutObjectOptions{})
 	require.NoError(t, err)
 	require.NoError(t, core.AbortMultipartUpload(t.Context(), bucket, "given-up", id))
+}
+
+// cutUploads are two uploads of one key in the states in which a kill leaves them: of
+// `late` the parts were being put together, of `done` they had been, and its folder was
+// being removed.
+type cutUploads struct {
+	objects, meta string // where the parts of all uploads of the key are
+	late, done    string
+	parts         []minio.CompletePart
+	data          []byte
+	sidecar       bool
+}
+
+func cutOff(t *testing.T, c *minio.Client, cfg engines.Config, sidecar bool) *cutUploads {
+	t.Helper()
+	at := func(root string) string {
+		return filepath.Join(cfg.DataDir, "s3", root, bucket, ".sgwtmp", "multipart", fmt.Sprintf("%x", sha256.Sum256([]byte("cut"))))
+	}
+	u := &cutUploads{objects: at("objects"), meta: at("meta"), data: randomBytes(7 << 20), sidecar: sidecar}
+	core := minio.Core{Client: c}
+	for _, id := range []*string{&u.done, &u.late} {
+		var err error
+		*id, err = core.NewMultipartUpload(t.Context(), bucket, "cut", minio.PutObjectOptions{ContentType: "video/mp4"})
+		require.NoError(t, err)
+		u.parts = nil
+		for i, piece := range [][]byte{u.data[:5<<20], u.data[5<<20:]} {
+			p, err := core.PutObjectPart(t.Context(), bucket, "cut", *id, i+1, bytes.NewReader(piece), int64(len(piece)), minio.PutObjectPartOptions{})
+			require.NoError(t, err)
+			u.parts = append(u.parts, minio.CompletePart{PartNumber: i + 1, ETag: p.ETag})
+		}
+	}
+	_, err := core.CompleteMultipartUpload(t.Context(), bucket, "cut", u.done, u.parts, minio.PutObjectOptions{})
+	require.NoError(t, err)
+	return u
+}
+
+func (u *cutUploads) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, os.Rename(filepath.Join(u.objects, u.late), filepath.Join(u.objects, u.late+".0f-2.inprogress")))
+	if u.sidecar {
+		require.NoError(t, os.Rename(filepath.Join(u.meta, u.late), filepath.Join(u.meta, u.late+".0f-2.inprogress")))
+		return // what had been put together cannot be told there
+	}
+	left := filepath.Join(u.objects, u.done+".0f-2.inprogress")
+	require.NoError(t, os.Mkdir(left, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(left, "2"), u.data, 0o600))
+}
+
+func (u *cutUploads) check(t *testing.T, c *minio.Client) {
+	t.Helper()
+	core := minio.Core{Client: c}
+	listed, err := core.ListObjectParts(t.Context(), bucket, "cut", u.late, 0, 10)
+	require.NoError(t, err)
+	require.Len(t, listed.ObjectParts, 2)
+	_, err = core.ListObjectParts(t.Context(), bucket, "cut", u.done, 0, 10)
+	require.Equal(t, "NoSuchUpload", minio.ToErrorResponse(err).Code)
+	_, err = core.CompleteMultipartUpload(t.Context(), bucket, "cut", u.late, u.parts, minio.PutObjectOptions{})
+	require.NoError(t, err)
+	require.Equal(t, u.data, get(t, c, "cut", minio.GetObjectOptions{}))
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(u.objects), "*", "*.inprogress"))
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
 
 func checkList(t *testing.T, c *minio.Client) {
