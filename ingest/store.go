@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/tus/tusd/v2/pkg/handler"
@@ -188,20 +189,43 @@ func (s *store) loadFinished(ctx context.Context, u *upload) error {
 	return nil
 }
 
-// loadCompleted handles a crash between the completion in S3 and its record here.
+// joinPatience is how long an upload whose parts are being put together is waited for,
+// less than clients wait for an answer.
+const (
+	joinPatience = 15 * time.Second
+	joinRetry    = 100 * time.Millisecond
+)
+
+// loadCompleted handles a crash between the completion in S3 and its record here. While
+// the sweep or another process puts the parts together some S3 servers show neither
+// these nor the object.
 func (s *store) loadCompleted(ctx context.Context, u *upload) error {
-	info, err := s.blobs.Stat(ctx, u.media.SourceKey)
-	if errors.Is(err, blob.ErrNotFound) {
-		return handler.ErrNotFound // nothing to resume: the client starts afresh
+	tick := time.NewTicker(joinRetry)
+	defer tick.Stop()
+	for end := time.Now().Add(joinPatience); ; {
+		info, err := s.blobs.Stat(ctx, u.media.SourceKey)
+		switch {
+		case err == nil && info.Size != u.media.SizeBytes:
+			return fmt.Errorf("source of media %s has %d bytes, want %d", u.media.ID, info.Size, u.media.SizeBytes)
+		case err == nil:
+			u.offset, u.completed, u.loaded = info.Size, true, true
+			return nil
+		case !errors.Is(err, blob.ErrNotFound):
+			return err
+		case time.Now().After(end) && time.Since(u.media.UpdatedAt) < finishGrace:
+			return handler.ErrFileLocked // a large one: clients ask again
+		case time.Now().After(end):
+			return handler.ErrNotFound // nothing to resume: the client starts afresh
+		}
+		if _, err := s.blobs.Parts(ctx, u.media.SourceKey, u.doc.PartsID); err == nil {
+			return handler.ErrFileLocked // it failed, and the parts are back
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if info.Size != u.media.SizeBytes {
-		return fmt.Errorf("source of media %s has %d bytes, want %d", u.media.ID, info.Size, u.media.SizeBytes)
-	}
-	u.offset, u.completed, u.loaded = info.Size, true, true
-	return nil
 }
 
 func (s *store) readDoc(ctx context.Context, m catalog.Media) (uploadDoc, error) {

@@ -105,6 +105,30 @@ func TestAnUploadFinishedMeanwhileIsTold(t *testing.T) {
 	require.Equal(t, []string{"probe"}, first.JobKinds(t))
 }
 
+func TestAnUploadThatIsPutTogetherIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w, data := ingesttest.New(t), noise(15, 100<<10)
+	r := newReceiver(t, w, nil)
+	path, id := r.create(t, int64(len(data)), "clip.mp4")
+	m := r.media(t, id)
+	// Neither parts nor object: some S3 servers show an upload so while they join it.
+	require.NoError(t, r.Blobs.AbortParts(t.Context(), m.SourceKey))
+	asks := make(chan struct{})
+	var once sync.Once
+	behind := newReceiver(t, w.Behind(t, func(req *http.Request) {
+		if strings.HasSuffix(req.URL.Path, m.SourceKey) && req.Method == http.MethodHead {
+			once.Do(func() { close(asks) })
+		}
+	}), nil)
+	told := make(chan reply)
+	go func() { told <- behind.head(t, path) }()
+	<-asks
+	require.NoError(t, r.Blobs.PutBytes(t.Context(), m.SourceKey, data, "video/mp4"))
+	require.Equal(t, int64(len(data)), (<-told).offset(t))
+	r.arrived(t, id, data)
+	require.Equal(t, []string{"probe"}, r.JobKinds(t))
+}
+
 func TestAbandonedUploadsAreRemoved(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)

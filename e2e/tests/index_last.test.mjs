@@ -51,6 +51,33 @@ test("an upload with its index last survives kills and ends whole", async (t) =>
   await until("pieces to be gone", async () => !existsSync(join(folder(), "g1/upload")) || readdirSync(join(folder(), "g1/upload")).length === 0);
 });
 
+test("an upload killed while its parts are put together is whole", async (t) => {
+  const dir = tempDir(t);
+  const data = join(dir, "data");
+  const port = await freePort();
+  const bytes = readFileSync(await indexLast(dir));
+  const before = 96 << 20;
+  let server = await Server.start(t, { data, port });
+  const api = API.ofDataFolder(server.url, data);
+  for (const wait of [100, 140, 180, 220, 300]) {
+    const { id, location } = await api.create(bytes.length, "last.mp4");
+    assert.equal((await api.patch(location, 0, bytes.subarray(0, before))).status, 204);
+    const sent = api.patch(location, before, bytes.subarray(before)).catch(() => null);
+    await Promise.race([sleep(wait), sent]);
+    await server.kill();
+    await sent;
+    server = await Server.start(t, { data, port });
+    const offset = await api.offset(location);
+    assert.ok(offset >= before, `nothing acknowledged is lost: ${offset}`);
+    t.diagnostic(`killed after ${wait} ms: ${offset} of ${bytes.length}`);
+    if (offset < bytes.length) assert.equal((await api.patch(location, offset, bytes.subarray(offset))).status, 204);
+    await api.waitFor(id, ["playable", "ready"]);
+    await until("the source", async () => (await api.media(id)).uploaded_at);
+    const accounts = join(data, "s3/objects/vitascope/accounts");
+    assert.equal(sha256(readFileSync(join(accounts, readdirSync(accounts).find((a) => existsSync(join(accounts, a, "media", id))), "media", id, "g1/source"))), sha256(bytes));
+  }
+});
+
 test("an upload with its index last that is given up leaves nothing", async (t) => {
   const dir = tempDir(t);
   const data = join(dir, "data");
