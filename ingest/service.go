@@ -17,6 +17,7 @@ import (
 	"github.com/vitascope/vitascope/internal/blob"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/httpx"
+	"github.com/vitascope/vitascope/internal/limit"
 )
 
 // BasePath is where uploads are received. An upload's address is BasePath and the
@@ -51,7 +52,7 @@ func New(cfg Config, db *catalog.DB, blobs *blob.Store, jobs Jobs, log *slog.Log
 		composer.UseLocker(memorylocker.New())
 	}
 	cors := handler.DefaultCorsConfig
-	cors.ExposeHeaders += ", " + MediaIDHeader
+	cors.ExposeHeaders += ", " + MediaIDHeader + ", " + limit.Headers
 	var err error
 	s.tus, err = handler.NewHandler(handler.Config{
 		StoreComposer:              composer,

@@ -390,12 +390,15 @@ func TestLimitsAreToldBeforeTheFirstByte(t *testing.T) {
 	require.Equal(t, "creation,creation-with-upload,termination", res.header.Get("Tus-Extension"))
 }
 
-func TestMediaIDIsExposedAcrossOrigins(t *testing.T) {
+func TestPagesOfOtherOriginsReadTheAnswersOfUploads(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	res := r.must(t, r.Ann.Token, "POST", "/uploads/", map[string]string{"Upload-Length": "3", "Origin": "https://elsewhere.test"}, nil)
 	require.Equal(t, http.StatusCreated, res.status)
-	require.Contains(t, res.header.Get("Access-Control-Expose-Headers"), ingest.MediaIDHeader)
+	exposed := strings.Split(res.header.Get("Access-Control-Expose-Headers"), ", ")
+	for _, name := range []string{ingest.MediaIDHeader, "Location", "Upload-Offset", "Retry-After", "RateLimit", "RateLimit-Policy"} {
+		require.Contains(t, exposed, name)
+	}
 	require.Empty(t, res.header.Get("Access-Control-Allow-Credentials"))
 }
 

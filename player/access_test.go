@@ -266,6 +266,9 @@ func TestPasswordsDomainsAndLinks(t *testing.T) {
 		}
 		require.Equal(t, http.StatusTooManyRequests, last.StatusCode)
 		require.Equal(t, `"passwords";r=0;t=`+last.Header.Get("Retry-After"), last.Header.Get("RateLimit"))
+		for _, name := range []string{"RateLimit", "RateLimit-Policy", "Retry-After"} {
+			require.Contains(t, strings.Split(last.Header.Get("Access-Control-Expose-Headers"), ", "), name, "players of every site read it")
+		}
 		require.NoError(t, store.WriteSettings(t.Context(), blob.Settings{Account: "acctpass01", Media: "withpass01", Access: blob.Access{PasswordHash: hash + "x"}}))
 		require.Eventually(t, func() bool { return get(t, url).StatusCode == http.StatusForbidden }, time.Minute, 20*time.Millisecond,
 			"another password ends what the old one opened")

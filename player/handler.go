@@ -126,11 +126,15 @@ func paramID(c echo.Context) (string, error) {
 
 var errNoMedia = fault.New(fault.NotFound, "unknown-media", "There is no video with that id.")
 
+// exposedHeaders are what pages may read of media. Nobody is asked to wait by an answer
+// from memory, so those name no more.
+const exposedHeaders = "Content-Length, Content-Range, ETag"
+
 // openToAll lets any page read the answer and its timings. Nothing served here
 // depends on cookies.
 func openToAll(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, ETag")
+	h.Set("Access-Control-Expose-Headers", exposedHeaders+", "+limit.Headers)
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("Timing-Allow-Origin", "*")
 }

@@ -215,6 +215,7 @@ func TestAnAbsentStoreIsSaidToBeAway(t *testing.T) {
 		res := get(t, server.URL+path)
 		require.Equal(t, http.StatusServiceUnavailable, res.StatusCode, path)
 		require.NotEmpty(t, res.Header.Get("Retry-After"))
+		require.Contains(t, res.Header.Get("Access-Control-Expose-Headers"), "Retry-After")
 		require.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"))
 		require.NotContains(t, res.body, "refused")
 	}

@@ -115,7 +115,7 @@ func (h *Handler) sendKept(w http.ResponseWriter, name string, found *cache.Obje
 // Values that never change, so that no answer allocates them.
 var (
 	anyone       = []string{"*"}
-	exposed      = []string{"Content-Length, Content-Range, ETag"}
+	exposed      = []string{exposedHeaders}
 	crossOrigin  = []string{"cross-origin"}
 	nosniff      = []string{"nosniff"}
 	bytesRanges  = []string{"bytes"}

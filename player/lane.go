@@ -143,7 +143,7 @@ func outcome(err error, last bool) lane.Outcome {
 }
 
 // commonHead is what every answer begins with; see openToAll and httpx.
-const commonHead = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: Content-Length, Content-Range, ETag\r\n" +
+const commonHead = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: " + exposedHeaders + "\r\n" +
 	"Cross-Origin-Resource-Policy: cross-origin\r\nTiming-Allow-Origin: *\r\nX-Content-Type-Options: nosniff\r\n"
 
 func (s *session) begin(name, etag, caching string) {

@@ -334,6 +334,7 @@ func TestWithoutTheLogBeaconsAreAskedForAgain(t *testing.T) {
 	res := s.post(s.sample("valid-load-only.json"), nil)
 	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
 	require.Equal(t, "10", res.Header.Get("Retry-After"))
+	require.Equal(t, "Retry-After", res.Header.Get("Access-Control-Expose-Headers"), "players of every site wait as long as it says")
 	require.Equal(t, "/problems/event-log-away", problemType(t, res))
 }
 

@@ -20,6 +20,9 @@ func (h *Handler) Register(e *echo.Echo) {
 	e.OPTIONS(Path, h.options)
 }
 
+// exposed is what pages read of a refusal: players wait as long as it says.
+const exposed = "Retry-After"
+
 func allowAnyOrigin(c echo.Context) http.Header {
 	header := c.Response().Header()
 	header.Set("Access-Control-Allow-Origin", "*")
@@ -54,6 +57,7 @@ func (h *Handler) post(c echo.Context) error {
 	if err != nil {
 		if after := h.retryAfter(err); after != "" {
 			header.Set("Retry-After", after)
+			header.Set("Access-Control-Expose-Headers", exposed)
 		}
 		return err
 	}

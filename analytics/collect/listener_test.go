@@ -223,6 +223,7 @@ func TestLimitsAskToComeAgain(t *testing.T) {
 			statuses[res.StatusCode]++
 			if res.StatusCode == http.StatusTooManyRequests {
 				require.Equal(t, "10", res.Header.Get("Retry-After"))
+				require.Equal(t, "Retry-After", res.Header.Get("Access-Control-Expose-Headers"), "players of every site wait as long as it says")
 			}
 		}
 		require.GreaterOrEqual(t, statuses[http.StatusNoContent], 10, name)
@@ -283,6 +284,7 @@ func TestBeaconsWaitOnDiskWhileTheLogIsAway(t *testing.T) {
 	res := gone.post(big, nil)
 	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode, "the spool is full")
 	require.Equal(t, "10", res.Header.Get("Retry-After"))
+	require.Equal(t, "Retry-After", res.Header.Get("Access-Control-Expose-Headers"), "players of every site wait as long as it says")
 	require.Greater(t, want, 300)
 
 	// The process ends; another finds the folder, and a broker.
@@ -334,6 +336,7 @@ func TestConnectionsGoOnWhenTheLogGoesAway(t *testing.T) {
 				require.Equal(t, c.status, res.StatusCode)
 				if !c.spool {
 					require.Equal(t, "10", res.Header.Get("Retry-After"))
+					require.Equal(t, "Retry-After", res.Header.Get("Access-Control-Expose-Headers"), "players of every site wait as long as it says")
 				}
 			}
 			stop()

@@ -215,6 +215,7 @@ func (s *session) problem(to io.Writer, err error, last bool) error {
 	}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
 	if after := s.handler.retryAfter(err); after != "" {
 		res.Header.Set("Retry-After", after)
+		res.Header.Set("Access-Control-Expose-Headers", exposed)
 	}
 	return res.Write(to)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/vitascope/vitascope/internal/beacon"
 	"github.com/vitascope/vitascope/internal/catalog"
 	"github.com/vitascope/vitascope/internal/fault"
+	"github.com/vitascope/vitascope/internal/limit"
 )
 
 // LeadsPath is where gates hand leads in.
@@ -60,6 +61,7 @@ var errLeadBody = fault.New(fault.Invalid, "invalid-lead", "The body is a JSON o
 func (s *Service) captureLead(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", limit.Headers)
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("Cache-Control", "no-store")
 	now := s.cfg.Now()

@@ -55,6 +55,7 @@ func (d *desk) handIn(t *testing.T, lead map[string]string, header http.Header) 
 	require.NoError(t, err)
 	defer res.Body.Close()
 	require.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"), "players of every site read the answer")
+	require.Equal(t, "RateLimit, RateLimit-Policy, Retry-After", res.Header.Get("Access-Control-Expose-Headers"))
 	out := map[string]string{}
 	if res.StatusCode == 200 {
 		require.NoError(t, json.NewDecoder(res.Body).Decode(&out))

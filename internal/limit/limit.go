@@ -21,6 +21,10 @@ import (
 // forgotten.
 const maxRemembered = 10_000
 
+// Headers are what may tell who is asked to wait. Pages of another origin read them only
+// where Access-Control-Expose-Headers names them.
+const Headers = "RateLimit, RateLimit-Policy, Retry-After"
+
 // Networks counts the attempts of each network.
 type Networks struct {
 	name      string
