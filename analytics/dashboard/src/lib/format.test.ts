@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { ago, bitrate, bytes, clock, left, length, percent, shortURL, span } from "./format";
+import { ago, bitrate, bytes, clock, left, length, percent, plural, shortURL, span } from "./format";
 
 describe("format", () => {
   it("writes media time as a clock", () => {
@@ -17,6 +17,11 @@ describe("format", () => {
     expect([0, 0.644, 0.999, 1, 1.2, -1].map(percent)).toEqual([
       "0 %", "64 %", "99 %", "100 %", "100 %", "0 %",
     ]);
+  });
+
+  it("gives a number the word that goes with it", () => {
+    expect([0, 1, 2, 1200].map((n) => plural(n, "view"))).toEqual(["0 views", "1 view", "2 views", "1,200 views"]);
+    expect([1, 3].map((n) => plural(n, "child", "children"))).toEqual(["1 child", "3 children"]);
   });
 
   it("picks the unit of sizes and rates", () => {

@@ -30,6 +30,11 @@ export function count(n: number): string {
   return whole.format(n);
 }
 
+/** plural writes a whole number with the word that goes with it: 1 view, 2 views. */
+export function plural(n: number, one: string, many = `${one}s`): string {
+  return `${count(n)} ${n === 1 ? one : many}`;
+}
+
 /** bytes writes a size in decimal units, as disks and networks are sold. */
 export function bytes(n: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
