@@ -36,14 +36,15 @@ func TestTheReportOfABusyMediaAgreesWithARecount(t *testing.T) {
 	}
 	require.NoError(t, r.db.AddSums(ctx, "account_id = ? AND media_id = ?", r.account, r.media))
 
-	var plays, finished, loadsInTrend uint64
+	var plays, finished uint64
 	var watched, share float64
 	engagement, pages := make([]int, 20), map[string]uint64{}
-	since := now.Truncate(24*time.Hour).AddDate(0, 0, -29)
+	days := map[time.Time]struct{ loads, plays uint64 }{}
 	for n := range busyViews {
-		if opened := now.Add(-time.Duration(n) * time.Minute); !opened.Before(since) {
-			loadsInTrend++
-		}
+		day := now.Add(-time.Duration(n) * time.Minute).Truncate(24 * time.Hour)
+		of := days[day]
+		of.loads, of.plays = of.loads+1, of.plays+uint64(min(n%3, 1))
+		days[day] = of
 		if n%3 == 0 {
 			pages[fmt.Sprint("https://site.example/", n%12)] += 0
 			continue
@@ -58,7 +59,9 @@ func TestTheReportOfABusyMediaAgreesWithARecount(t *testing.T) {
 			engagement[second]++
 		}
 	}
+	asked := time.Now()
 	got, err := r.stats().Report(ctx, r.account, r.media, query.Filter{})
+	answered := time.Now()
 	require.NoError(t, err)
 	require.True(t, got.Totals.VisitorsEstimated)
 	require.Equal(t, []uint64{busyViews, plays, finished}, []uint64{got.Totals.Loads, got.Totals.Plays, got.Totals.Finished})
@@ -67,16 +70,14 @@ func TestTheReportOfABusyMediaAgreesWithARecount(t *testing.T) {
 	require.InEpsilon(t, 40_000, got.Totals.Visitors, 0.005)
 	require.InEpsilon(t, 40_000, got.Totals.PlayRate*float64(got.Totals.Visitors), 0.005) // in three rounds each plays twice
 	require.Equal(t, engagement, got.Graph.Engagement)
-	var inTrend uint64
-	for i, p := range got.Trend {
-		inTrend += p.Loads
-		require.Equal(t, i == 29, p.Unfinished, "only today may grow")
+	requireDays(t, got.Trend, asked, answered)
+	for _, p := range got.Trend {
+		want := days[p.Start] // nothing of today when it has begun meanwhile
+		require.Equal(t, []uint64{want.loads, want.plays}, []uint64{p.Loads, p.Plays}, p.Start)
 		require.True(t, p.VisitorsEstimated || p.Loads == 0)
 		require.InDelta(t, p.Loads, p.Visitors, 10) // of a day all are different
-		require.InDelta(t, 2.0/3, p.PlayRate, 0.02)
+		require.InDelta(t, float64(want.plays)/float64(max(want.loads, 1)), p.PlayRate, 0.02)
 	}
-	require.Len(t, got.Trend, 30)
-	require.Equal(t, loadsInTrend, inTrend)
 	require.Len(t, got.Top["page"], 10)
 	best := slices.MaxFunc(got.Top["page"], func(a, b query.TopItem) int { return cmp.Compare(a.Plays, b.Plays) })
 	require.Equal(t, best.Plays, got.Top["page"][0].Plays)
@@ -107,4 +108,19 @@ func TestTheReportOfABusyMediaAgreesWithARecount(t *testing.T) {
 	_, found, err := r.db.Verify(ctx, warehouse.Scope{Account: r.account, Media: r.media})
 	require.NoError(t, err)
 	require.Equal(t, []warehouse.Difference{{Key: warehouse.Key{Account: r.account, Media: r.media}, Table: "views", Rows: busyViews}}, found, "the views have no events")
+}
+
+// requireDays tells that a trend has the 30 days to the one on which it was asked for,
+// which the next may have followed before the answer.
+func requireDays(t *testing.T, trend []query.TrendPoint, asked, answered time.Time) {
+	t.Helper()
+	require.Len(t, trend, 30)
+	for i, p := range trend {
+		require.Equal(t, trend[0].Start.AddDate(0, 0, i), p.Start)
+		if end := p.Start.AddDate(0, 0, 1); end.After(answered) || !end.After(asked) {
+			require.Equal(t, end.After(answered), p.Unfinished, "only today may grow")
+		}
+	}
+	last := trend[29].Start
+	require.False(t, last.After(answered) || last.AddDate(0, 0, 1).Before(asked), "%s is today", last)
 }

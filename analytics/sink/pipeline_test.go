@@ -36,7 +36,8 @@ func (r *rig) site(keys auth.Keys, caller string) *httptest.Server {
 			return next(c)
 		}
 	})
-	h, err := collect.New(generous(), collect.Keys{ViewToken: keys.ViewToken, VisitorSalt: keys.VisitorSalt}, r.producer, nil, prometheus.NewRegistry(), r.log)
+	oneDay := func(string) []byte { return keys.VisitorSalt("2026-11-22") } // who comes before and after midnight is one visitor
+	h, err := collect.New(generous(), collect.Keys{ViewToken: keys.ViewToken, VisitorSalt: oneDay}, r.producer, nil, prometheus.NewRegistry(), r.log)
 	require.NoError(r.t, err)
 	h.Register(e)
 	query.Register(httpx.NewAPI(e, "test"), r.stats(), slog.New(slog.DiscardHandler))

@@ -79,9 +79,10 @@ func TestTheWarehouseIsComparedAndRepairedAndEventsAreReplayedFromTheCommandLine
 	keys, err := auth.NewKeys([]byte(secret))
 	require.NoError(t, err)
 	account := accountOf(t, server, dir)
-	now := time.Now()
+	now, view := time.Now(), uuid.Must(uuid.NewV7())
+	opened := time.Unix(view.Time().UnixTime()) // on another day than now, if midnight is between
 	token, err := beacon.SignViewToken(keys.ViewToken, beacon.Claims{
-		Account: account, Media: "media00001", View: uuid.Must(uuid.NewV7()).String(), Duration: time.Minute, IssuedAt: now, ExpiresAt: now.Add(time.Hour),
+		Account: account, Media: "media00001", View: view.String(), Duration: time.Minute, IssuedAt: now, ExpiresAt: now.Add(time.Hour),
 	})
 	require.NoError(t, err)
 	send := func(seq int, kind string, status int) {
@@ -104,7 +105,7 @@ func TestTheWarehouseIsComparedAndRepairedAndEventsAreReplayedFromTheCommandLine
 	out, err := command(t, append([]string{"warehouse", "verify"}, to...)...)
 	require.NoError(t, err, out)
 	require.Contains(t, out, "1 media compared")
-	out, err = command(t, append([]string{"warehouse", "rebuild", "--media", "media00001", "--day", now.UTC().Format(time.DateOnly)}, to...)...)
+	out, err = command(t, append([]string{"warehouse", "rebuild", "--media", "media00001", "--day", opened.UTC().Format(time.DateOnly)}, to...)...)
 	require.NoError(t, err, out)
 	require.Contains(t, out, "media00001\n1 media rebuilt")
 	_, err = command(t, append([]string{"warehouse", "verify", "--day", "yesterday"}, to...)...)

@@ -22,6 +22,15 @@ export async function until(what, ask, { timeout = 300_000 } = {}) {
   throw new Error(`gave up waiting for ${what}; last: ${last?.stack ?? JSON.stringify(last)}`);
 }
 
+/**
+ * Waits until the day (UTC) is to last for so many minutes more. A visitor is a visitor of
+ * one day: who comes before and after midnight is counted twice.
+ */
+export async function dayLasts(minutes) {
+  const left = 86_400_000 - (Date.now() % 86_400_000);
+  if (left < minutes * 60_000) await sleep(left + 1000);
+}
+
 export class API {
   constructor(url, token) {
     Object.assign(this, { url, token });

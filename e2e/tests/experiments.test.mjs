@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import test from "node:test";
 
-import { API, until } from "../lib/api.mjs";
+import { API, dayLasts, until } from "../lib/api.mjs";
 import { assertAccessible } from "../lib/axe.mjs";
 import { hostSite, openPage, startBrowser } from "../lib/browser.mjs";
 import { looked } from "../lib/interval.mjs";
@@ -142,6 +142,7 @@ test("tests of video, poster and call to action: each viewer keeps an arm, sees 
 
   const site = await hostSite(t, `<script type="module" async src="${server.url}/player.js"></script><div style="width:480px">
     ${Object.entries(ids).map(([name, id]) => `<vitascope-player id="${name}" media-id="${id}"></vitascope-player>`).join("")}</div>`);
+  await dayLasts(6);
   const ledger = [], profiles = [];
   for (const [i, n] of viewers.entries()) {
     const viewer = await browser.newContext({ userAgent: agent(n), viewport: { width: 800, height: 1200 } });
