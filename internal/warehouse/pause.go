@@ -16,10 +16,15 @@ var ErrUnfinished = errors.New("a batch is unfinished and no sink takes it up")
 // pauseLasts is how long a pause outlives the process that made it.
 const pauseLasts = time.Minute
 
+// turnLasts is how long a pause leaves sinks to do what earlier ones held up: one that
+// was refused tries again within 5 seconds.
+const turnLasts = 15 * time.Second
+
 // Pause keeps every sink from beginning a batch and returns once those under way
 // are done and whoever paused them before has resumed, so that events and what is
 // derived from them agree, and nobody else rewrites them, until resume is called. A
-// process that dies resumes after a minute.
+// process that dies resumes after a minute. Who pauses again and again keeps no sink
+// from its work: a pause does not begin before the batches that others held are done.
 //
 // A sink records that it begins a batch and then looks for pauses. It finds this
 // one, says that it holds, and waits; or it began before this one could be seen,
@@ -27,6 +32,9 @@ const pauseLasts = time.Minute
 func (db *DB) Pause(ctx context.Context) (resume func() error, err error) {
 	host, _ := os.Hostname() // only to help the reader
 	holder := fmt.Sprintf("%s/%d", host, os.Getpid())
+	if err := db.letSinksIn(ctx); err != nil {
+		return nil, err
+	}
 	var version uint64
 	set := func(ctx context.Context, ended int) error {
 		err := db.Exec(ctx, "INSERT INTO sink_pauses (version, holder, until, ended) SELECT ?, ?, now64(3) + toIntervalMillisecond(?), ?", version, holder, pauseLasts.Milliseconds(), ended)
@@ -83,6 +91,35 @@ func (db *DB) Pause(ctx context.Context) (resume func() error, err error) {
 		return nil, errors.Join(err, resume())
 	}
 	return resume, nil
+}
+
+// letSinksIn waits until no batch is left that an earlier pause held. A batch that no
+// sink takes up is waited for no longer than turnLasts, not counting pauses of others.
+func (db *DB) letSinksIn(ctx context.Context) error {
+	const every = 100 * time.Millisecond
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for turn := time.Duration(0); turn < turnLasts; {
+		var held, pause uint64
+		err := db.QueryRow(ctx, `
+			SELECT count(), `+PauseSQL+` FROM (
+				SELECT maxIf(version + 1, state = 'held') AS held, maxIf(version + 1, state = 'done') AS done
+				FROM sink_batches GROUP BY topic, partition HAVING held > done)`).Scan(&held, &pause)
+		switch {
+		case err != nil:
+			return fmt.Errorf("let the sinks in: %w", err)
+		case held == 0:
+			return nil
+		case pause == 0:
+			turn += every
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("let the sinks in: %w", context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 // awaitTurn waits until every earlier pause has ended.
