@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -87,6 +88,7 @@ func (b *bench) stopServers() {
 // media is what bench reads of the API's media.
 type media struct {
 	State   string
+	ReadyAt time.Time `json:"ready_at"` // zero before
 	Failure *struct{ Code, Reason string }
 }
 
@@ -197,7 +199,8 @@ func (s *server) await(id string, states ...string) (time.Time, error) {
 	return s.awaitEach(10*time.Millisecond, id, states...)
 }
 
-// awaitEach asks less often, where the server's own work is measured.
+// awaitEach asks less often, where the server's own work is measured. When a media
+// became ready the catalog tells, however late it is seen.
 func (s *server) awaitEach(pause time.Duration, id string, states ...string) (time.Time, error) {
 	for deadline := time.Now().Add(time.Hour); time.Now().Before(deadline); time.Sleep(pause) {
 		var m media
@@ -207,10 +210,12 @@ func (s *server) awaitEach(pause time.Duration, id string, states ...string) (ti
 		if m.Failure != nil {
 			return time.Time{}, fmt.Errorf("media failed: %s", m.Failure.Reason)
 		}
-		for _, want := range states {
-			if m.State == want {
-				return time.Now(), nil
-			}
+		switch {
+		case !slices.Contains(states, m.State):
+		case m.State == "ready":
+			return m.ReadyAt, nil
+		default:
+			return time.Now(), nil
 		}
 	}
 	return time.Time{}, fmt.Errorf("media %s took more than an hour", id)

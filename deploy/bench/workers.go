@@ -102,10 +102,11 @@ func (b *bench) withWorkers(engines []string, front *server, clip string, n int)
 	}
 	ended := make(chan end, 1)
 	go func() {
-		at, err := front.awaitEach(100*time.Millisecond, id, "ready")
+		// Answering takes processor time, which two workers would miss and one would not.
+		at, err := front.awaitEach(time.Second, id, "ready")
 		ended <- end{at, err}
 	}()
-	// Looking takes 4 % of a processor, which two workers would miss and one would not.
+	// So does looking, 4 % of a processor.
 	var look <-chan time.Time
 	if n == 1 {
 		every := time.NewTicker(250 * time.Millisecond)
