@@ -23,3 +23,11 @@ it("names the better side, by what is better in each measure", () => {
   expect(all.find((r) => r.key === "loads")?.better).toBeUndefined();
   expect(all.find((r) => r.key === "play_rate")?.better).toBeUndefined();
 });
+
+it("has no shares and no quality for a side without plays, and no better of them", () => {
+  const all = rows(side(4, [], 0.3), side(0, [], 0)).flatMap((g) => g.rows);
+  expect(all.filter((r) => r.b === "–").map((r) => r.key)).toEqual([
+    "average_engagement", "viewer_experience_score", "startup_seconds_median", "rebuffer_share", "playback_failures", "exits_before_start",
+  ]);
+  expect(all.filter((r) => r.better).map((r) => r.key)).toEqual(["plays"]);
+});

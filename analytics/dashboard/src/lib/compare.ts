@@ -13,14 +13,17 @@ export interface Row {
   better: "a" | "b" | undefined;
 }
 
+/** played says that a side has plays, without which it has no shares and no quality. */
+const played = (s: Side) => s.totals.plays > 0;
+
 /** rows are the figures of both sides, those of the audience first. */
 export function rows(a: Side, b: Side): { title: string; rows: Row[] }[] {
-  const row = (key: string, name: string, of: (s: Side) => number, write: (n: number) => string, good: 1 | -1 | 0): Row => {
-    const [va, vb] = [of(a), of(b)];
-    const same = write(va) === write(vb);
-    return { key, name, a: write(va), b: write(vb), better: same || good === 0 ? undefined : va * good > vb * good ? "a" : "b" };
+  const row = (key: string, name: string, of: (s: Side) => number, write: (n: number) => string, good: 1 | -1 | 0, known: (s: Side) => boolean = () => true): Row => {
+    const [textA, textB] = [a, b].map((s) => (known(s) ? write(of(s)) : "–")) as [string, string];
+    const even = good === 0 || textA === textB || !known(a) || !known(b);
+    return { key, name, a: textA, b: textB, better: even ? undefined : of(a) * good > of(b) * good ? "a" : "b" };
   };
-  const score = (n: number) => (n > 0 ? String(Math.round(n)) : "–");
+  const score = (n: number) => String(Math.round(n));
   return [
     {
       title: "Audience",
@@ -28,8 +31,8 @@ export function rows(a: Side, b: Side): { title: string; rows: Row[] }[] {
         row("loads", "Loads", (s) => s.totals.loads, count, 0),
         row("plays", "Plays", (s) => s.totals.plays, count, 1),
         row("visitors", "Visitors", (s) => s.totals.visitors, count, 1),
-        row("play_rate", "Play rate", (s) => s.totals.play_rate, percent, 1),
-        row("average_engagement", "Average engagement", (s) => s.totals.average_engagement, percent, 1),
+        row("play_rate", "Play rate", (s) => s.totals.play_rate, percent, 1, (s) => s.totals.visitors > 0),
+        row("average_engagement", "Average engagement", (s) => s.totals.average_engagement, percent, 1, played),
         row("hours_watched", "Time watched", (s) => s.totals.hours_watched, (h) => span(h * 3600), 1),
         row("finished", "Watched to the end", (s) => s.totals.finished, count, 1),
       ],
@@ -37,11 +40,11 @@ export function rows(a: Side, b: Side): { title: string; rows: Row[] }[] {
     {
       title: "Quality",
       rows: [
-        row("viewer_experience_score", "Viewer experience", (s) => s.quality.viewer_experience_score, score, 1),
-        row("startup_seconds_median", "Startup time, median", (s) => s.quality.startup_seconds_median, seconds, -1),
-        row("rebuffer_share", "Rebuffering, share of time", (s) => s.quality.rebuffer_share, share, -1),
-        row("playback_failures", "Playback failures", (s) => s.quality.playback_failures, share, -1),
-        row("exits_before_start", "Exits before start", (s) => s.quality.exits_before_start, share, -1),
+        row("viewer_experience_score", "Viewer experience", (s) => s.quality.viewer_experience_score, score, 1, (s) => s.quality.viewer_experience_score > 0),
+        row("startup_seconds_median", "Startup time, median", (s) => s.quality.startup_seconds_median, seconds, -1, played),
+        row("rebuffer_share", "Rebuffering, share of time", (s) => s.quality.rebuffer_share, share, -1, played),
+        row("playback_failures", "Playback failures", (s) => s.quality.playback_failures, share, -1, played),
+        row("exits_before_start", "Exits before start", (s) => s.quality.exits_before_start, share, -1, played),
       ],
     },
   ];
