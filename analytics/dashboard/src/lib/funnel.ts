@@ -13,7 +13,7 @@ export interface Step {
 /** offers are actions that ask something of a viewer; chapters and captions are tools of the player. */
 const offers = new Set(["cta", "gate", "annotation"]);
 
-const kinds: Record<string, string> = { cta: "Call to action", gate: "Gate", annotation: "Annotation", chapter: "Chapter", captions: "Captions" };
+const kinds: Record<string, string> = { cta: "Call to action", gate: "Gate", annotation: "Annotation", chapter: "Chapter", captions: "Captions", share: "Share", playlist: "Playlist", end_screen: "End screen", quality: "Quality", pip: "Picture in picture", download: "Download" };
 
 /** actionKind words a type of action. */
 export function actionKind(type: string): string {
