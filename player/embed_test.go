@@ -108,6 +108,7 @@ func TestPages(t *testing.T) {
 			require.NotContains(t, res.body, " style=")
 			require.Equal(t, strings.HasPrefix(path, "/embed/"), strings.Contains(policy, "frame-ancestors *"), path)
 		}
+		require.Contains(t, get(t, server.URL+"/examples/pageready1").Header.Get("Content-Security-Policy"), "frame-src 'self'", "its examples hold an iframe")
 	})
 	t.Run("the frame takes options from its address, and only known ones", func(t *testing.T) {
 		t.Parallel()

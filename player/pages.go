@@ -43,7 +43,7 @@ func newPages(cfg Config, built *assets) (*pages, error) {
 	// The page may be opened under another of the server's names than PublicURL.
 	ours := strings.TrimSpace("'self' " + cfg.PublicURL)
 	p.policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: " + ours +
-		"; media-src blob: " + ours + "; connect-src " + ours + "; base-uri 'none'; form-action 'none'; object-src 'none'"
+		"; media-src blob: " + ours + "; connect-src " + ours + "; frame-src " + ours + "; base-uri 'none'; form-action 'none'; object-src 'none'"
 	return p, nil
 }
 
