@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { API, until } from "../lib/api.mjs";
 import { assertAccessible } from "../lib/axe.mjs";
@@ -37,6 +38,13 @@ test("access, captions and chapters are set in the dashboard and hold on other s
     if (process.env.SHOTS_DIR) await dashboard.screenshot({ path: join(process.env.SHOTS_DIR, `${name}.png`), fullPage: true });
   };
 
+  // What is there already comes late: until then nobody can change what it would replace.
+  for (const late of ["access", "chapters"]) {
+    await dashboard.route(`**/v1/media/*/${late}`, async (route) => {
+      await sleep(1500);
+      await route.continue();
+    }, { times: 1 });
+  }
   await dashboard.goto(`${server.url}/#/media/${id}`);
   await dashboard.getByRole("tab", { name: "Share & access" }).click();
   const code = await until("the embed code", () => dashboard.getByTestId("chosen-code").inputValue());
